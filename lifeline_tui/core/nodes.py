@@ -1,0 +1,382 @@
+"""The closed vocabulary: six kinds of node, their bodies, spans with an origin, and annotations.
+
+A node is an immutable event in the tree.  Its body is stored as ASCII JSON and hashed as is, so that what was said survives
+exactly, lone surrogates and NULs included (Laws 1, 3 and 4).  Empty fields are left out of the JSON.  Decoding is total: a stored
+path always opens (Law 12), so fields that this version does not know are ignored and missing ones take their default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from .puzzle import Puzzle
+
+B = TypeVar("B")
+
+
+class Kind(StrEnum):
+    ROOT = "root"
+    SYSTEM = "system"
+    USER = "user"
+    CALL = "call"
+    REPLY = "reply"
+    ASSISTANT = "assistant"
+
+
+class Origin(StrEnum):
+    """Who wrote a span."""
+
+    MODEL = "model"
+    OPERATOR = "operator"
+    TEMPLATE = "template"
+    FORGED = "forged"
+    EDITED = "edited"
+    IMPORTED = "imported"
+    OTHER_MODEL = "other_model"
+
+
+class Status(StrEnum):
+    """How a reply ended.  A deadline is `error`, with the deadline as its cause."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    FILTERED = "filtered"
+    REFUSED = "refused-by-provider"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+    EMPTY = "empty"
+    INTERRUPTED = "interrupted"
+
+
+class Purpose(StrEnum):
+    """Why a call was made."""
+
+    STEP = "step"
+    SAMPLE = "sample"
+    REGENERATE = "regenerate"
+    RETRY = "retry"
+    FORCED_RETRY = "forced-retry"
+    REPLAY = "replay"
+    EXPOSE = "expose"
+    CONTINUE = "continue"
+
+
+class PartKind(StrEnum):
+    RULES = "rules"
+    DEMO = "demo"
+    FEEDBACK = "feedback"
+    ITEM = "item"
+    PROBE = "probe"
+    FREE = "free"
+
+
+class How(StrEnum):
+    """How an assistant turn that this subject did not write here came to be."""
+
+    FORGED = "forged"
+    EDITED = "edited"
+    SHAM = "sham"
+    RESAMPLE = "resample"
+    OTHER_MODEL = "other_model"
+    IMPORTED = "imported"
+    PREFILL = "prefill"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    text: str
+    origin: Origin
+
+
+Spans = tuple[Span, ...]
+
+
+def plain(spans: Sequence[Span]) -> str:
+    """The text of `spans`, joined."""
+    return "".join(span.text for span in spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One block of a user turn.
+
+    `via` is the intervention that made it.  An item holds its whole puzzle as `record`, its 1-based `position`, and the budget and
+    score that the subject was shown or could infer when it was posed.  Feedback names the `reply` it is about, its kind in
+    `feedback` (verdict, reveal, praise, score, tell), and for a key what was `shown` and whether that was `truthful`.
+    `step` is the 0-based place in the plan's script of the action that made it.
+    """
+
+    kind: PartKind
+    spans: Spans
+    via: str = ""
+    template: str = ""
+    version: str = ""
+    puzzle: str = ""
+    record: Puzzle | None = None
+    position: int | None = None
+    reply: str = ""
+    feedback: str = ""
+    shown: str | None = None
+    truthful: bool | None = None
+    budget_shown: int | None = None
+    score_shown: float | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The start of a context: the plan as a mapping, its puzzles in the order they will be posed, and the subject with its
+    parameters.  `why` says why it is a fresh context; empty for a session's first."""
+
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    puzzles: tuple[Puzzle, ...] = ()
+    model: str = ""
+    simulated: bool = False
+    params: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    spans: Spans = ()
+    template: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, written before it is sent.  `digest` is that of the exact messages or prompt; `dropped` lists the parameters
+    that this backend does not take; `attempt` counts the provider's visible retries."""
+
+    model: str = ""
+    simulated: bool = False
+    params: Mapping[str, Any] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    renderer: str = ""
+    digest: str = ""
+    purpose: Purpose = Purpose.STEP
+    group: str = ""
+    sample_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and cost in US dollars as the provider reported them (`exact`) or as guessed; a figure nobody gave is None, never 0."""
+
+    input: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+    cost: float | None = None
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back.  `first_ms` and `total_ms` are milliseconds from the request to the first text and to the end."""
+
+    spans: Spans = ()
+    reasoning: str = ""
+    status: Status = Status.COMPLETE
+    cause: str = ""
+    finish_raw: str = ""
+    model_returned: str = ""
+    fingerprint: str = ""
+    usage: Usage | None = None
+    first_ms: int | None = None
+    total_ms: int | None = None
+    retries: int = 0
+    redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """A turn that this subject did not write here.  `replaces` is the node it stands beside, if any."""
+
+    spans: Spans = ()
+    how: How = How.FORGED
+    replaces: str = ""
+    model: str = ""
+
+
+Body = Root | System | User | Call | Reply | Assistant
+BODIES: Mapping[Kind, type] = {
+    Kind.ROOT: Root,
+    Kind.SYSTEM: System,
+    Kind.USER: User,
+    Kind.CALL: Call,
+    Kind.REPLY: Reply,
+    Kind.ASSISTANT: Assistant,
+}
+KIND_OF: Mapping[type, Kind] = {body: kind for kind, body in BODIES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A stored node.  `raw` is the body exactly as stored; `forged_above` and `fakes_above` count over its strict ancestors;
+    `first_fake_depth` is the depth (root = 0) of the first ancestor that showed a fake key, or None."""
+
+    id: str
+    session: str
+    parent: str | None
+    seq: int
+    at: str
+    body: Body
+    raw: str
+    sha256: str
+    forged_above: int = 0
+    fakes_above: int = 0
+    first_fake_depth: int | None = None
+    copied_from: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return KIND_OF[type(self.body)]
+
+
+FIELDS = "attempt action answer difficulty confidence flags grade feedback label note name hide bookmark prediction".split()
+"""What can be said about a node.  `attempt` and `feedback` hold facts of an attempt that the machine fixes when it happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Something said about a node (and about one puzzle, where it holds many), never seen by the subject.  `value` is any JSON
+    value, `raw` its stored ASCII JSON; `by` is machine, operator, rater:NAME or judge:MODEL; `version` is that of the parser."""
+
+    id: str
+    session: str
+    seq: int
+    node: str
+    field: str
+    value: Any
+    raw: str
+    by: str
+    at: str
+    sha256: str
+    puzzle: str | None = None
+    span: str | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """An annotation that is not stored yet: the store gives it an id, a place and a hash."""
+
+    field: str
+    value: Any
+    puzzle: str | None = None
+    by: str = "machine"
+    version: str = ""
+    node: str = ""
+
+
+def canonical(value: Any) -> str:
+    """`value` as JSON that has one spelling: ASCII, sorted keys, no spaces.  NaN and infinities raise ValueError."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Lower-case hex SHA-256 of `canonical(value)`."""
+    return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
+
+
+def as_data(value: Any) -> Any:
+    """A dataclass of this module as plain JSON data, fields at their default left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        data = {}
+        for f in fields(value):
+            item = getattr(value, f.name)
+            default = f.default_factory() if f.default_factory is not MISSING else f.default
+            if default is MISSING or item != default or type(item) is not type(default):
+                data[f.name] = as_data(item)
+        return data
+    if isinstance(value, Mapping):
+        return {str(key): as_data(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [as_data(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def encode(body: Body) -> str:
+    """The stored form of a body."""
+    return canonical(as_data(body))
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _revive(hint: Any, data: Any) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Union or type(hint).__name__ == "UnionType":
+        if data is None:
+            return None
+        return _revive(next(arg for arg in args if arg is not type(None)), data)
+    if origin is tuple:
+        return tuple(_revive(args[0], item) for item in data) if isinstance(data, list) else ()
+    if isinstance(hint, type) and is_dataclass(hint):
+        return from_data(hint, data if isinstance(data, dict) else {})
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        try:
+            return hint(data)
+        except ValueError:
+            return data  # a later version's word: kept as it is
+    return data
+
+
+def from_data(cls: type[B], data: Mapping[str, Any]) -> B:
+    """The inverse of `as_data`; unknown fields are ignored and missing ones without a default are empty."""
+    hints, kwargs = _hints(cls), {}
+    for f in fields(cast(Any, cls)):
+        if f.name in data:
+            kwargs[f.name] = _revive(hints[f.name], data[f.name])
+        elif f.default is MISSING and f.default_factory is MISSING:
+            kwargs[f.name] = _revive(hints[f.name], "" if hints[f.name] is str else [])
+    return cls(**kwargs)
+
+
+def decode(kind: Kind, raw: str) -> Body:
+    """The body stored as `raw`."""
+    return cast(Body, from_data(BODIES[Kind(kind)], json.loads(raw)))
+
+
+def text_of(body: Body) -> str:
+    """The readable text of a body: what the operator reads and what search finds."""
+    match body:
+        case User(parts=parts):
+            return "\n\n".join(plain(part.spans) for part in parts)
+        case System(spans=spans) | Assistant(spans=spans):
+            return plain(spans)
+        case Reply(spans=spans, reasoning=reasoning):
+            return plain(spans) + (f"\n\n{reasoning}" if reasoning else "")
+    return ""
+
+
+def node_hash(node: Node, parent_sha: str) -> str:
+    """The link of the hash chain: everything stored in the row, and the parent's own hash."""
+    row = [node.id, node.session, node.parent, node.seq, node.kind, node.at, node.raw]
+    counts = [node.forged_above, node.fakes_above, node.first_fake_depth, node.copied_from]
+    return digest([*row, *counts, parent_sha])
+
+
+def annotation_hash(note: Annotation, node_sha: str) -> str:
+    """An annotation's hash: everything stored in the row, and the hash of the node it is about."""
+    row = [note.id, note.session, note.seq, note.node, note.puzzle, note.span, note.field, note.raw, note.by]
+    return digest([*row, note.version, note.at, node_sha])
+
+
+def fakes_shown(body: Body) -> int:
+    """How many untruthful keys a turn showed."""
+    return sum(part.truthful is False for part in body.parts) if isinstance(body, User) else 0

@@ -1,0 +1,148 @@
+"""A plan: puzzles, rules, feedback and scripted operator actions, as `sessions/*.yaml` state them; one plan is one arm.
+
+These are the typed, already checked values.  The loader makes them from a file; a root keeps them as data (`as_data`), so that a
+session can go on after the file has changed.  Scores are exact decimals held as text-free numbers: 1, 0, -0.25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .chance import shuffled
+from .puzzle import STRATA, Puzzle
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which puzzles: `ids`, or `count` of a pack's `strata` (dealt evenly); `order` is given, shuffled, latin or reversed."""
+
+    pack: str = "starter"
+    count: int = 20
+    strata: tuple[str, ...] = STRATA
+    ids: tuple[str, ...] = ()
+    order: str = "shuffled"
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    right: float = 1
+    wrong: float = 0
+    skip: float = 0
+    say_no_penalty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the subject is told after an attempt.  `kind`: none, verdict, reveal, verdict+reveal, praise, score, yoked.
+    `shown`: true, fake or mixed (then an exact `fake_rate` of the items, chosen by the seed).  `turn`: joined or own.
+    `on_skip`: same or none.  `delay`: attempts to wait."""
+
+    kind: str = "none"
+    shown: str = "true"
+    fake_rate: float = 0.5
+    turn: str = "joined"
+    on_skip: str = "same"
+    delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A condition on an attempt: `op` is one of is, not, lt, gt, has."""
+
+    field: str
+    op: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One scripted action: the intervention `do`, `in` a fork or on the trunk, `each` for claimed, all, wrong or given ids."""
+
+    do: str
+    place: str = "fork"
+    each: tuple[str, ...] = ()
+    when: When | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One arm.  `lifelines` is None where skipping is never mentioned.  `form`: block-last, action-first or free."""
+
+    name: str
+    about: str = ""
+    puzzles: Selection = Selection()
+    presentation: str = "sequential"
+    batch_size: int = 20
+    lifelines: int | None = None
+    lifeline_word: str = "lifeline"
+    scoring: Scoring = Scoring()
+    form: str = "block-last"
+    ask: tuple[str, ...] = ("difficulty", "confidence")
+    budget_line: bool = False
+    persona: str = "none"
+    feedback: Feedback = Feedback()
+    on_violation: str = "tell"
+    on_ambiguous: str = "ungradable"
+    subject: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 1
+    then: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+class SelectionError(ValueError):
+    """A pack cannot supply what a plan asks for."""
+
+
+def choose(selection: Selection, puzzles: tuple[Puzzle, ...], seed: int) -> tuple[Puzzle, ...]:
+    """The puzzles of a session in the order they are posed, fixed by `seed`.  Raises SelectionError."""
+    by_id = {puzzle.id: puzzle for puzzle in puzzles}
+    if selection.ids:
+        missing = [name for name in selection.ids if name not in by_id]
+        if missing:
+            raise SelectionError(f"pack {selection.pack!r} has no puzzle {', '.join(missing)}")
+        chosen = [by_id[name] for name in selection.ids]
+    else:
+        chosen = _deal(selection, puzzles, seed)
+    if selection.order == "shuffled":
+        chosen = shuffled(chosen, seed, "order")
+    elif selection.order == "reversed":
+        chosen = list(reversed(shuffled(chosen, seed, "order")))
+    elif selection.order == "latin":
+        chosen = _latin(chosen, seed)
+    return tuple(chosen)
+
+
+def _deal(selection: Selection, puzzles: tuple[Puzzle, ...], seed: int) -> list[Puzzle]:
+    """`count` puzzles, taken evenly from the strata: the first strata get one more where it does not divide."""
+    share, extra = divmod(selection.count, len(selection.strata))
+    chosen: list[Puzzle] = []
+    for place, stratum in enumerate(selection.strata):
+        want = share + (place < extra)
+        pool = [puzzle for puzzle in puzzles if puzzle.stratum == stratum]
+        if len(pool) < want:
+            raise SelectionError(
+                f"pack {selection.pack!r} has {len(pool)} puzzles of stratum {stratum!r}, but the plan needs {want}"
+            )
+        chosen += shuffled(pool, seed, "deal", stratum)[:want]
+    if selection.order == "given":
+        rank = {puzzle.id: i for i, puzzle in enumerate(puzzles)}
+        chosen.sort(key=lambda puzzle: rank[puzzle.id])
+    return chosen
+
+
+def _latin(chosen: list[Puzzle], seed: int) -> list[Puzzle]:
+    """Strata in rotation, the rotation's start fixed by `seed`: over as many seeds each stratum stands at each place equally often."""
+    strata = [name for name in STRATA if any(puzzle.stratum == name for puzzle in chosen)]
+    strata += sorted({puzzle.stratum for puzzle in chosen} - set(strata))
+    queues = {name: [p for p in shuffled(chosen, seed, "latin") if p.stratum == name] for name in strata}
+    ordered: list[Puzzle] = []
+    turn = seed % max(1, len(strata))
+    while len(ordered) < len(chosen):
+        queue = queues[strata[turn % len(strata)]]
+        if queue:
+            ordered.append(queue.pop(0))
+        turn += 1
+    return ordered
