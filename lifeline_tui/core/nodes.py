@@ -245,7 +245,22 @@ class Node:
         return KIND_OF[type(self.body)]
 
 
-FIELDS = "attempt action answer difficulty confidence flags grade feedback label note name hide bookmark prediction".split()
+FIELDS = [
+    "attempt",
+    "action",
+    "answer",
+    "difficulty",
+    "confidence",
+    "flags",
+    "grade",
+    "feedback",
+    "label",
+    "note",
+    "name",
+    "hide",
+    "bookmark",
+    "prediction",
+]
 """What can be said about a node.  `attempt` and `feedback` hold facts of an attempt that the machine fixes when it happens."""
 
 
@@ -338,7 +353,8 @@ def _revive(hint: Any, data: Any) -> Any:
 
 def from_data(cls: type[B], data: Mapping[str, Any]) -> B:
     """The inverse of `as_data`; unknown fields are ignored and missing ones without a default are empty."""
-    hints, kwargs = _hints(cls), {}
+    hints: dict[str, Any] = _hints(cast(Any, cls))
+    kwargs: dict[str, Any] = {}
     for f in fields(cast(Any, cls)):
         if f.name in data:
             kwargs[f.name] = _revive(hints[f.name], data[f.name])
