@@ -254,6 +254,7 @@ FIELDS = [
     "flags",
     "grade",
     "feedback",
+    "claim",
     "label",
     "note",
     "name",

@@ -1,0 +1,53 @@
+"""Exports: one file each, one interface.  An exporter writes text of stored sessions to an open file; provenance always travels along.
+
+`write` is the one way to a file: a temporary file beside the target, synced, then renamed, so that there is never half an export.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TextIO
+
+from ..store import Store
+
+FORMATS = {
+    "attempts-csv": "attempts_csv",
+    "session-jsonl": "session_jsonl",
+    "markdown": "markdown",
+}
+"""Format → module; each has `export(store, sessions, out, blind)`."""
+
+Export = Callable[[Store, Sequence[str], TextIO, bool], None]
+
+
+class ExportError(Exception):
+    """An export cannot be made as asked.  The message is for the operator."""
+
+
+def exporter(format: str) -> Export:
+    """The exporter of a format, imported when it is asked for."""
+    export: Export = import_module(f".{FORMATS[format]}", __package__).export
+    return export
+
+
+def write(format: str, store: Store, sessions: Sequence[str], path: Path, *, blind: bool = False) -> None:
+    """Exports to `path`, whole or not at all.  Refuses a symbolic link.  Raises ExportError."""
+    if path.is_symlink():
+        raise ExportError(f"{path} is a symbolic link: name the file itself.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+                exporter(format)(store, sessions, out, blind)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error

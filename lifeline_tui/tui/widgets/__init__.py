@@ -1,0 +1,1 @@
+"""Widgets that draw lines from what they are given and hold no domain state."""

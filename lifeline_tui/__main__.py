@@ -1,0 +1,20 @@
+"""The way in.  Without words it opens the app at once: the command line's own parts are not even imported then."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs `lifeline` with the process's arguments."""
+    if len(sys.argv) == 1:
+        from .opening import open_app
+
+        sys.exit(open_app())
+    from .cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

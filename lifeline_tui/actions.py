@@ -1,0 +1,111 @@
+"""The shape of an intervention: what the operator can do to a conversation, as data.
+
+Keys, footer, help, palette, headless names and README all come from this one table.  An intervention is decided purely: from the
+state of a path, its context and the fields that the operator filled in to an `Effect`; whoever holds the session carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .core.nodes import Assistant, Node, Part, Purpose, Remark
+from .core.state import Attempt, State
+from .core.wording import Templates
+
+Values = Mapping[str, str]
+
+
+class Refusal(Exception):
+    """An intervention cannot be made now, or its fields are not right.  The message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an intervention may look at beside the state of the path that ends at the tip.
+
+    `cursor` is the node that the operator points at (the tip unless moved); `stand` is the node under which another turn of the
+    subject's would stand beside it, "" where none could; `queue` is the feedback waiting at the tip; `busy` while a reply is
+    arriving; `hands` is False when a plan runs without an operator; `marked` where the cursor's turn is bookmarked.
+    """
+
+    templates: Templates
+    queue: tuple[Part, ...] = ()
+    cursor: Node | None = None
+    stand: str = ""
+    busy: bool = False
+    hands: bool = True
+    can_undo: bool = True
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is to happen, in this order: `remarks` are written; `queue` replaces the feedback waiting at the tip; with `fork`, a new
+    branch of that name starts at `parent` (default: the tip); `turn` and `forged` are appended there; the tip moves to `tip`;
+    with `call`, the subject is asked."""
+
+    turn: tuple[Part, ...] = ()
+    forged: Assistant | None = None
+    call: Purpose | None = None
+    parent: str = ""
+    fork: str = ""
+    queue: tuple[Part, ...] | None = None
+    remarks: tuple[Remark, ...] = ()
+    tip: str = ""
+    autoplay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing to fill in.  `kind`: line, text (many lines) or choice; `options` are (value, label) pairs for a choice."""
+
+    name: str
+    label: str
+    kind: str = "line"
+    default: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+
+Refuse = Callable[[State, Context], str | None]
+Fields = Callable[[State, Context], tuple[Field, ...]]
+Act = Callable[[State, Context, Values], Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One entry of the table.  `name` is stable: plans and the command line use it.  `about` is a sentence for help."""
+
+    name: str
+    key: str
+    label: str
+    about: str
+    act: Act
+    refuse: Refuse
+    fields: Fields
+    group: str = ""
+
+    def decide(self, state: State, context: Context, values: Values | None = None) -> Effect:
+        """The effect, or Refusal with the reason why not."""
+        if reason := self.refuse(state, context):
+            raise Refusal(reason)
+        given = {each.name: each.default for each in self.fields(state, context)}
+        unknown = set(values or {}) - set(given)
+        if unknown:
+            known = ", ".join(given) or "none"
+            raise Refusal(f"{self.name} has no field {', '.join(sorted(unknown))}; its fields are: {known}")
+        given.update(values or {})
+        for each in self.fields(state, context):
+            if each.kind == "choice" and given[each.name] not in {value for value, _ in each.options}:
+                options = ", ".join(value for value, _ in each.options)
+                raise Refusal(f"{self.name}: {each.name} must be one of {options}, not {given[each.name]!r}")
+        return self.act(state, context, given)
+
+
+def attempt_in(state: State, values: Values, context: Context) -> Attempt | None:
+    """The attempt that an intervention is about: the puzzle named in its fields, the one under the cursor, or the latest."""
+    if position := values.get("puzzle"):
+        return next((a for a in reversed(state.attempts) if str(a.position) == position or a.puzzle.id == position), None)
+    if context.cursor is not None and (found := state.find(context.cursor.id)):
+        return found
+    return state.latest

@@ -1,0 +1,116 @@
+"""What the machine says about a turn when it arrives: the parse, the grade and the facts of each attempt, as annotations.
+
+Written with the reply and never recomputed on opening (Law 6).  What is not certain is not scored: an incomplete reply's last
+block, an ambiguous or unlabelled reply are none of them wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .grading import GRADER_VERSION, Grade, grade
+from .nodes import Assistant, Call, Part, PartKind, Remark, Reply, Status, User, plain
+from .replies import PARSER_VERSION, Action, Parsed, cut_base, parse, parse_batch, parse_self_score
+from .state import Attempt, State
+from .transcript import BASE, BASE_STOP
+
+ABOUT = ("action", "answer", "difficulty", "confidence", "flags")
+
+
+def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str) -> list[Remark]:
+    """Remarks about a turn that answers `state`'s open attempts or a self-score.  `state` is that of the turn's parent."""
+    asked = [attempt for attempt in state.attempts if attempt.open]
+    text = plain(body.spans)
+    if call is not None and call.renderer == BASE:
+        text = cut_base(text, BASE_STOP)
+    if not asked:
+        return _claim(state, text)
+    complete = not isinstance(body, Reply) or body.status is Status.COMPLETE
+    word = state.plan.lifeline_word
+    if len(asked) == 1 and state.plan.presentation == "sequential":
+        parsed = {asked[0].position: parse(text, word=word, complete=complete)}
+    else:
+        parsed = parse_batch(text, [attempt.position for attempt in asked], word=word, complete=complete)
+    remarks: list[Remark] = []
+    for attempt in asked:
+        found = parsed[attempt.position]
+        facts = _facts(state, attempt, body, call, branch, found)
+        remarks.append(Remark("attempt", facts, attempt.puzzle.id))
+        values = (str(found.action), found.answer, found.difficulty, found.confidence, list(found.flags))
+        remarks += [
+            Remark(field, value, attempt.puzzle.id, version=PARSER_VERSION)
+            for field, value in zip(ABOUT, values, strict=True)
+            if value is not None and value != []
+        ]
+        remarks.append(Remark("grade", str(graded(attempt, found)), attempt.puzzle.id, version=GRADER_VERSION))
+    return remarks
+
+
+def _claim(state: State, text: str) -> list[Remark]:
+    """What a reply to a self-score claims: {"count": n} and {"which": [positions]}, each where it was said."""
+    if state.last_part is None or state.last_part.via != "self-score":
+        return []
+    found = parse_self_score(text)
+    claim: dict[str, Any] = {}
+    if found.count is not None:
+        claim["count"] = found.count
+    if found.which is not None:
+        claim["which"] = list(found.which)
+    return [Remark("claim", claim, version=PARSER_VERSION)] if claim else []
+
+
+def graded(attempt: Attempt, found: Parsed) -> Grade:
+    """right, wrong or ungradable for an answer; n/a for a lifeline; ungradable for what was not parsed with certainty."""
+    if found.action is Action.ANSWER:
+        return grade(attempt.puzzle.answer, found.answer)
+    return Grade.NOT_APPLICABLE if found.action is Action.LIFELINE else Grade.UNGRADABLE
+
+
+def _facts(
+    state: State, attempt: Attempt, body: Reply | Assistant, call: Call | None, branch: str, found: Parsed
+) -> dict[str, Any]:
+    """What was the case when the attempt was made: fixed now, because later overrides change counted values only (Law 12)."""
+    earlier = [a for a in state.attempts if not a.open]
+    before = earlier[-1] if earlier else None
+    told = before.told[-1] if before and before.told else None
+    status = body.status if isinstance(body, Reply) else Status.COMPLETE
+    if status is Status.COMPLETE and "truncated" in found.flags:
+        status = Status.TRUNCATED
+    return {
+        "item": attempt.item,
+        "call": attempt.call,
+        "position": attempt.position,
+        "attempt_no": attempt.number,
+        "n": len(state.root.puzzles),
+        "lifelines_offered": state.offered,
+        "lifelines_left": attempt.budget_shown,
+        "score_shown": attempt.score_shown,
+        "presentation": state.plan.presentation,
+        "form": state.plan.form,
+        "feedback_kind": state.plan.feedback.kind,
+        "prev_feedback_kind": told.kind if told else "none",
+        "prev_truthful": told.truthful if told else None,
+        "prev_grade": before.grade if before else None,
+        "status": str(status),
+        "origin": "model" if isinstance(body, Reply) else str(body.how),
+        "purpose": str(call.purpose) if call else "",
+        "fork_group": call.group if call else "",
+        "sample_index": call.sample_index if call else 0,
+        "branch": branch,
+    }
+
+
+def told_remarks(user: User) -> list[Remark]:
+    """For each attempt that a user turn gives feedback on, what was told: its kinds, the key or verdict shown, and its truth."""
+    about: dict[tuple[str, str], list[Part]] = {}
+    for part in user.parts:
+        if part.kind is PartKind.FEEDBACK and part.reply:
+            about.setdefault((part.reply, part.puzzle), []).append(part)
+    remarks = []
+    for (reply, puzzle), parts in about.items():
+        shown = next((part.shown for part in parts if part.feedback == "reveal"), parts[-1].shown)
+        known = [part.truthful for part in parts if part.truthful is not None]
+        kinds = "+".join(dict.fromkeys(part.feedback for part in parts))
+        value = {"kind": kinds, "shown": shown, "truthful": all(known) if known else None}
+        remarks.append(Remark("feedback", value, puzzle, node=reply))
+    return remarks

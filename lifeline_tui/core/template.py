@@ -1,0 +1,70 @@
+"""What is put before a model is a template filled in one flat pass: `{{name}}` and nothing else (no formats, no attributes, no loops).
+
+What is filled in is never read as a template again, and every span keeps the origin of whoever wrote it (Law 3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .nodes import Origin, Span, Spans
+
+_MARK = re.compile(r"\{\{([^{}\n]{0,80})\}\}|\{\{")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+Value = str | Span | Sequence[Span]
+
+
+class TemplateError(ValueError):
+    """A template cannot be filled.  `line` is 1-based; `str()` names file and line."""
+
+    def __init__(self, path: str, line: int, problem: str) -> None:
+        self.path, self.line, self.problem = path, line, problem
+        super().__init__(f"{path}:{line}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with placeholders.  `name` is its folder and file (``rules/score``), `version` 12 hex of its file's SHA-256."""
+
+    name: str
+    text: str
+    version: str = ""
+    path: str = ""
+
+    def marks(self) -> Iterator[tuple[str, int, int, int]]:
+        """Each placeholder's name, line, start and end.  Raises TemplateError for a `{{` that opens none."""
+        for match in _MARK.finditer(self.text):
+            line = self.text.count("\n", 0, match.start()) + 1
+            if match[1] is None or not _NAME.fullmatch(match[1]):
+                start = self.text[match.start() :][:20].partition("\n")[0]
+                raise TemplateError(self.path or self.name, line, f"'{start}' is not a placeholder; write {{{{name}}}}")
+            yield match[1], line, match.start(), match.end()
+
+
+def render(template: Template, values: Mapping[str, Value], origin: Origin = Origin.TEMPLATE) -> Spans:
+    """`template` with `values` filled in.  Its own words and plain strings are of `origin`; spans keep theirs; neighbours of one
+    origin are joined and empty ones left out.  Raises TemplateError for a placeholder that has no value."""
+    spans: list[Span] = []
+    last = 0
+    for name, line, start, end in template.marks():
+        if name not in values:
+            raise TemplateError(template.path or template.name, line, f"nothing is known here to fill in {{{{{name}}}}}")
+        value = values[name]
+        spans.append(Span(template.text[last:start], origin))
+        spans += [Span(value, origin)] if isinstance(value, str) else [value] if isinstance(value, Span) else value
+        last = end
+    return joined([*spans, Span(template.text[last:], origin)])
+
+
+def joined(spans: Sequence[Span]) -> Spans:
+    """`spans` without empty ones, neighbours of one origin made one."""
+    out: list[Span] = []
+    for span in spans:
+        if out and out[-1].origin == span.origin:
+            out[-1] = Span(out[-1].text + span.text, span.origin)
+        elif span.text:
+            out.append(span)
+    return tuple(out)

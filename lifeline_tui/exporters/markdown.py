@@ -1,0 +1,106 @@
+"""A readable record: every branch of a session as badged Markdown, each span under the name of who wrote it.
+
+Turns that branches share are printed once, on the first; a later branch says where it leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from ..core.nodes import Assistant, Node, Reply, Span, Status, System, User
+from ..core.text import visible, visible_line
+from ..core.tree import Tree
+from ..store import Store
+
+LEGEND = "Who wrote what: `model` the subject · `template` the tool's fixed wording · `operator` typed · `forged`/`edited` put in the subject's mouth or changed by the operator."
+
+
+def export(store: Store, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
+    """Every session in turn, one heading each; `blind` leaves out subject and plan."""
+    for session in sessions:
+        for line in _session(store, session, blind):
+            out.write(line + "\n")
+
+
+def _session(store: Store, session: str, blind: bool) -> Iterator[str]:
+    row = store.session(session)
+    tree = Tree(store.nodes(session), store.annotations(session))
+    yield f"# {_plain(row.id if blind else row.title)}"
+    yield ""
+    if not blind:
+        simulated = " **SIMULATED: a puppet, which proves nothing about models**" if row.simulated else ""
+        yield f"Subject `{_plain(row.model)}`{simulated} · plan `{_plain(row.plan)}` · {row.created_at}"
+        yield ""
+    yield LEGEND
+    printed: set[str] = set()
+    branches = [(branch.name, branch.tip) for branch in store.branches(session)]
+    held = {node.id for _, tip in branches for node in tree.above(tip)}
+    branches += [("(no name)", leaf) for leaf in tree.leaves() if leaf not in held]
+    for name, tip in branches:
+        yield ""
+        yield f"## Branch {_plain(name)}"
+        path = tree.path(tip)
+        shared = [node for node in path if node.id in printed]
+        if shared:
+            yield ""
+            yield f"Leaves the turns above after `{shared[-1].id}`."
+        for node in path:
+            if node.id not in printed:
+                printed.add(node.id)
+                yield from _node(tree, node)
+    yield ""
+
+
+def _node(tree: Tree, node: Node) -> Iterator[str]:
+    match node.body:
+        case System(spans=spans):
+            yield from _turn("system", node, spans)
+        case User(parts=parts):
+            for part in parts:
+                lie = {True: ", truthful", False: ", NOT TRUE"}.get(part.truthful, "") if part.truthful is not None else ""
+                yield from _turn(f"user · {part.via or part.kind}{lie}", node, part.spans)
+        case Reply(spans=spans, reasoning=reasoning, status=status, cause=cause):
+            if reasoning:
+                yield from _block("reasoning", node.id, reasoning)
+            state = "" if status is Status.COMPLETE else f" · {status}: {visible_line(cause)}"
+            yield from _turn(f"reply{state}", node, spans)
+            yield from _said(tree, node)
+        case Assistant(spans=spans, how=how):
+            yield from _turn(f"assistant, not the subject's own: {how}", node, spans)
+            yield from _said(tree, node)
+
+
+def _turn(heading: str, node: Node, spans: Sequence[Span]) -> Iterator[str]:
+    for span in spans or (None,):
+        yield from _block(f"{heading} · {span.origin if span else 'nothing'}", node.id, span.text if span else "")
+
+
+def _block(heading: str, node: str, text: str) -> Iterator[str]:
+    """A fenced block whose fence is longer than any in the text."""
+    text = visible(text)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    yield ""
+    yield f"**{heading}** `{node}`"
+    yield ""
+    yield f"{fence}text"
+    yield text
+    yield fence
+
+
+def _said(tree: Tree, node: Node) -> Iterator[str]:
+    said = tree.said(node.id)
+    for puzzle in dict.fromkeys(place[0] for place in said if place[0]):
+        facts = [f"{name} {said[puzzle, name]}" for name in ("action", "answer", "grade", "confidence") if said.get((puzzle, name)) is not None]
+        yield ""
+        yield f"> {_plain(puzzle)}: {_plain(' · '.join(facts))}"
+    for name in ("label", "note"):
+        if value := said.get(("", name)):
+            yield ""
+            yield f"> {name}: {_plain(str(value))}"
+
+
+def _plain(text: str) -> str:
+    """Text within a line, with what Markdown would act on defused."""
+    return re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", visible_line(text, 10_000))

@@ -1,0 +1,94 @@
+"""The lossless form of sessions: everything but view state, one JSON object a line, closed by counts and a digest over all lines.
+
+A lone surrogate or a NUL survives, because every line is ASCII JSON.  Export → import → export is byte-identical.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+from ..core.nodes import Annotation, Node, canonical
+from ..store import Branch, SessionRow, Store
+from . import ExportError
+
+FORMAT, VERSION = "lifeline-session", 1
+
+
+def export(store: Store, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
+    """One session.  Raises ExportError for several, or when asked to be blind: this form keeps everything."""
+    if len(sessions) != 1:
+        raise ExportError("session-jsonl holds one session a file: export them one at a time.")
+    if blind:
+        raise ExportError("session-jsonl keeps everything, so it cannot be blind: use markdown or attempts-csv.")
+    total = hashlib.sha256()
+    for line in lines(store, sessions[0]):
+        total.update(line.encode("ascii") + b"\n")
+        out.write(line + "\n")
+    out.write(canonical({"kind": "end", "counts": _counts(store, sessions[0]), "sha256": total.hexdigest()}) + "\n")
+
+
+def lines(store: Store, session: str) -> Iterator[str]:
+    """Every line but the last."""
+    row = store.session(session)
+    yield canonical({"format": FORMAT, "version": VERSION, "session": header(row)})
+    for node in store.nodes(session):
+        yield canonical(node_data(node))
+    for note in store.annotations(session):
+        yield canonical(note_data(note))
+    for branch in store.branches(session):
+        yield canonical(branch_data(branch))
+
+
+def _counts(store: Store, session: str) -> dict[str, int]:
+    return {
+        "nodes": len(store.nodes(session)),
+        "annotations": len(store.annotations(session)),
+        "branches": len(store.branches(session)),
+    }
+
+
+def header(row: SessionRow) -> dict[str, Any]:
+    """What identifies a session."""
+    names = ("id", "title", "plan", "model", "simulated", "created_at")
+    return {name: getattr(row, name) for name in names}
+
+
+def node_data(node: Node) -> dict[str, Any]:
+    """A node as one object; `kind` is its own."""
+    return {
+        "kind": str(node.kind),
+        "id": node.id,
+        "parent": node.parent,
+        "seq": node.seq,
+        "at": node.at,
+        "body": json.loads(node.raw),
+        "sha256": node.sha256,
+        "forged_above": node.forged_above,
+        "fakes_above": node.fakes_above,
+        "first_fake_depth": node.first_fake_depth,
+        "copied_from": node.copied_from,
+    }
+
+
+def note_data(note: Annotation) -> dict[str, Any]:
+    return {
+        "kind": "annotation",
+        "id": note.id,
+        "seq": note.seq,
+        "node": note.node,
+        "puzzle": note.puzzle,
+        "span": note.span,
+        "field": note.field,
+        "value": note.value,
+        "by": note.by,
+        "version": note.version,
+        "at": note.at,
+        "sha256": note.sha256,
+    }
+
+
+def branch_data(branch: Branch) -> dict[str, Any]:
+    return {"kind": "branch", "name": branch.name, "tip": branch.tip}

@@ -1,0 +1,173 @@
+"""Bracelets of coloured beads, turned and flipped freely, sometimes with one colour that may not meet itself.
+
+Burnside's lemma counts the rows that each turn and flip leaves alone; the other method builds every row and keeps one of each class.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import comb, factorial, gcd, prod
+
+from lifeline_tui.core.chance import pick, shuffled
+from lifeline_tui.core.puzzle import Answer, Fake
+from lifeline_tui.families.shape import BadParams, Family, Params, bounded, listed, parts, word
+
+_COLOURS = ("red", "green", "blue", "white", "black", "amber")
+_SIZES = {
+    "easy": ((3, 3), (2, 2, 1), (3, 2, 1), (2, 1, 1, 1), (2, 2, 2), (3, 1, 1), (4, 1, 1), (4, 3)),
+    "medium": ((3, 3, 2), (4, 2, 2), (3, 3, 3), (4, 3, 1), (4, 4), (5, 4), (5, 2, 2), (3, 2, 2, 1)),
+    "hard": ((4, 4, 4), (5, 4, 3), (4, 3, 3, 2), (5, 3, 3), (6, 3, 3), (4, 4, 2, 2), (5, 5, 2), (4, 3, 2, 2)),
+}
+_MOST_ROWS = 400_000
+
+
+def _draw(stratum: str, seed: int) -> dict[str, str]:
+    sizes = pick(_SIZES[stratum], seed, "sizes")
+    colours = shuffled(_COLOURS, seed, "colours")[: len(sizes)]
+    few = [colour for colour, size in zip(colours, sizes, strict=True) if 3 * size <= sum(sizes)]
+    apart = pick(few, seed, "apart") if stratum == "hard" else "none"
+    return {"beads": ", ".join(f"{colour} {size}" for colour, size in zip(colours, sizes, strict=True)), "apart": apart}
+
+
+def _read(params: Params) -> tuple[dict[str, int], str]:
+    """How many beads of each colour, and the colour that may not meet itself (or none)."""
+    beads: dict[str, int] = {}
+    for part in parts(params, "beads", 6):
+        colour, _, size = part.partition(" ")
+        if not colour.isalpha() or colour in beads:
+            raise BadParams(f"beads has {part[:40]!r}, not a new colour and a number")
+        beads[colour] = bounded(size, "beads", 1, 14)
+    n = sum(beads.values())
+    if not 3 <= n <= 14 or _rows(list(beads.values())) > _MOST_ROWS:
+        raise BadParams(f"{n} beads of these colours are fewer than 3 or too many to list")
+    return beads, word(params, "apart", ["none", *beads])
+
+
+def _text(params: Params) -> str:
+    beads, apart = _read(params)
+    rule = f" No two {apart} beads may be next to each other." if apart != "none" else ""
+    return (
+        f"A bracelet is made by threading {sum(beads.values())} beads on a closed loop of string: "
+        f"{listed(f'{size} {colour}' for colour, size in beads.items())}. Beads of one colour look alike.{rule} Two arrangements "
+        "count as the same if one can be turned round the loop, or flipped over, or both, so that it looks like the other. "
+        "How many different arrangements are there? Give a whole number."
+    )
+
+
+def _rows(sizes: list[int]) -> int:
+    return factorial(sum(sizes)) // prod(map(factorial, sizes))
+
+
+def _apart_in_line(length: int, beads: int) -> int:
+    """Ways to choose `beads` of `length` places in a line, no two of them neighbours."""
+    if beads == 0:
+        return 1
+    return comb(length - beads + 1, beads) if 0 < beads <= length else 0
+
+
+def _apart_in_ring(length: int, beads: int) -> int:
+    """The same in a ring; a ring of one place is its own neighbour."""
+    if beads == 0:
+        return 1
+    return _apart_in_line(length - 1, beads) + _apart_in_line(length - 3, beads - 1) if length > 1 else 0
+
+
+def _fixed_by_turn(beads: dict[str, int], apart: str, step: int) -> int:
+    n = sum(beads.values())
+    copies = n // gcd(n, step)
+    if any(size % copies for size in beads.values()):
+        return 0
+    sizes = {colour: size // copies for colour, size in beads.items()}
+    if apart == "none":
+        return _rows(list(sizes.values()))
+    special = sizes.pop(apart)
+    return _apart_in_ring(n // copies, special) * _rows(list(sizes.values()))
+
+
+def _fixed_by_flip(beads: dict[str, int], apart: str, on_axis: int) -> int:
+    """Rows that a flip leaves alone whose axis goes through `on_axis` beads (0, 1 or 2): those are chosen, then one half is."""
+    axes: list[tuple[str, ...]] = [()]
+    for _ in range(on_axis):
+        axes = [(*chosen, colour) for chosen in axes for colour in beads]
+    total = 0
+    for chosen in axes:
+        left = {colour: size - chosen.count(colour) for colour, size in beads.items()}
+        if any(size < 0 or size % 2 for size in left.values()):
+            continue
+        half = {colour: size // 2 for colour, size in left.items()}
+        if apart == "none":
+            total += _rows(list(half.values()))
+            continue
+        # At either end the half meets an axis bead, or else its own mirror image: a place there may be closed to `apart`.
+        special, open_places = half.pop(apart), sum(half.values()) - (2 - on_axis) - chosen.count(apart)
+        total += _apart_in_line(open_places + special, special) * _rows(list(half.values()))
+    return total
+
+
+def _burnside(params: Params) -> Answer:
+    beads, apart = _read(params)
+    n = sum(beads.values())
+    turns = sum(_fixed_by_turn(beads, apart, step) for step in range(n))
+    axes = [1] * n if n % 2 else [0, 2] * (n // 2)
+    flips = sum(_fixed_by_flip(beads, apart, on_axis) for on_axis in axes)
+    return Answer("int", str((turns + flips) // (2 * n)))
+
+
+def _enumeration(params: Params) -> Answer:
+    beads, apart = _read(params)
+    return Answer("int", str(len(_classes(beads, apart))))
+
+
+def _classes(beads: dict[str, int], apart: str) -> set[str]:
+    """One row for each bracelet: the least of those that start with the rarest colour."""
+    order = sorted(beads, key=lambda colour: (beads[colour], colour))
+    letters = {colour: chr(97 + place) for place, colour in enumerate(order)}
+    banned = letters[apart] * 2 if apart != "none" else "-"
+    found = set()
+    for tail in _arrangements(Counter({letters[c]: size - (c == order[0]) for c, size in beads.items()}), sum(beads.values()) - 1):
+        row = "a" + tail
+        if banned not in row + "a":
+            starts = [place for place, letter in enumerate(row) if letter == "a"]
+            ahead, back = row * 2, row[::-1] * 2
+            n = len(row)
+            found.add(min(min(ahead[s : s + n], back[n - 1 - s : 2 * n - 1 - s]) for s in starts))
+    return found
+
+
+def _arrangements(left: Counter[str], length: int) -> Iterator[str]:
+    if length == 0:
+        yield ""
+        return
+    for letter in sorted(left):
+        if left[letter]:
+            left[letter] -= 1
+            for rest in _arrangements(left, length - 1):
+                yield letter + rest
+            left[letter] += 1
+
+
+def _fakes(params: Params) -> list[Fake]:
+    beads, apart = _read(params)
+    n = sum(beads.values())
+    turns = sum(_fixed_by_turn(beads, apart, step) for step in range(n)) // n
+    rows = _fixed_by_turn(beads, apart, 0)
+    fakes = [
+        Fake(str(round(rows / (2 * n))), "divided the number of rows by 2n as if no arrangement were symmetric"),
+        Fake(str(turns), "counted turns only, not flips"),
+        Fake(str(rows // n), "divided the number of rows by n, without flips or symmetry"),
+    ]
+    if apart != "none":
+        fakes.insert(0, Fake(_burnside({**params, "apart": "none"}).value, f"ignored that no two {apart} beads may touch"))
+    return fakes
+
+
+FAMILY = Family(
+    name="bracelets",
+    about="Arrangements of coloured beads on a loop, up to turning and flipping.",
+    draw=_draw,
+    text=_text,
+    solvers={"burnside": _burnside, "enumeration": _enumeration},
+    fakes=_fakes,
+    tag=lambda params: "".join(map(str, _read(params)[0].values())),
+)

@@ -1,0 +1,261 @@
+"""What the command line does with sessions: runs, recorded replay, the JSON of a session, a probe and the doctor's findings."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .actions import Refusal
+from .config import Config
+from .core.judge import judge
+from .core.nodes import Assistant, Call, Node, Reply, Root, as_data, canonical, encode, text_of
+from .core.state import State, apply
+from .core.transcript import call_digest
+from .core.tree import Tree
+from .exporters.session_jsonl import branch_data, header, node_data, note_data
+from .lab import Lab
+from .session import Session
+from .store import Store
+from .subjects.protocol import Deadlines, Delta, End, Request, Retry
+
+
+async def run_plan(
+    lab: Lab,
+    plan: str,
+    model: str,
+    *,
+    api_base: str,
+    repeats: int,
+    seed: int | None,
+    concurrency: int,
+    limit: int | None,
+) -> list[dict[str, Any]]:
+    """Runs `repeats` sessions of a plan, seeds counting up; returns one summary each, in the order of their seeds."""
+    first = lab.plan(plan)[0].seed if seed is None else seed
+    gate = asyncio.Semaphore(concurrency)
+    progress = Progress(repeats)
+
+    async def one(number: int) -> dict[str, Any]:
+        async with gate:
+            session = await lab.new(plan, model, seed=first + number, api_base=api_base, limit=limit, hands=False)
+            try:
+                status = await session.play()
+                return summary(session, status)
+            finally:
+                await session.close()
+                progress.step()
+
+    try:
+        with progress:
+            tasks = [asyncio.create_task(one(number)) for number in range(repeats)]
+            try:
+                return list(await asyncio.gather(*tasks))
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        await lab.close()
+
+
+class Progress:
+    """A bar on stderr where that is a terminal and there is more than one session; nothing else."""
+
+    def __init__(self, total: int) -> None:
+        self._bar: Any = None
+        if total > 1 and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("sessions", total=total)
+
+    def __enter__(self) -> Progress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def step(self) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
+
+def summary(session: Session, status: str) -> dict[str, Any]:
+    """What `run --json` prints: counts over the trunk's attempts, both scores, and how the run ended."""
+    state = session.state()
+    counts = asdict(state.tally())
+    return {
+        "session": session.id,
+        "branch": session.branch,
+        "plan": state.plan.name,
+        "model": session.subject.name,
+        "seed": state.root.seed,
+        "simulated": session.subject.simulated,
+        "attempts": counts["attempts"],
+        "answered": counts["answered"],
+        "lifelines_offered": state.offered,
+        **{name: counts[name] for name in ("lifelines_used", "abstained", "violations", "right", "wrong", "ungradable", "unparsed")},
+        "score_true": state.score_true,
+        "score_shown": state.score_shown,
+        "status": status,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A node played again: `faithful` when its request, body and machine readings come out as they were recorded."""
+
+    node: Node
+    branch: str
+    faithful: bool
+    why: str
+
+    def data(self) -> dict[str, Any]:
+        return {"branch": self.branch, "node": self.node.id, "kind": str(self.node.kind), "body": as_data(self.node.body)} | {
+            "faithful": self.faithful,
+            "why": self.why,
+        }
+
+    def text(self) -> str:
+        mark = "" if self.faithful else f"  NOT AS RECORDED: {self.why}"
+        return f"[{self.node.kind}] {text_of(self.node.body)}{mark}".rstrip() + "\n"
+
+
+def replay_recorded(store: Store, name: str, branch: str | None, every: bool) -> Iterator[Replayed]:
+    """Plays branches again from their record.  Each request is rendered anew and each turn judged anew; nothing is asked."""
+    session = store.session(name).id
+    tips = {each.name: each.tip for each in store.branches(session)}
+    chosen = list(tips) if every else [branch or ("main" if "main" in tips else next(iter(tips)))]
+    for each in chosen:
+        if each not in tips:
+            raise Refusal(f"session {session} has no branch {each!r}; it has {', '.join(tips)}")
+        yield from _replay(Tree(store.nodes(session), store.annotations(session)), each, tips[each])
+
+
+def _replay(tree: Tree, branch: str, tip: str) -> Iterator[Replayed]:
+    state = State()
+    path = tree.path(tip)
+    for place, node in enumerate(path):
+        why = ""
+        if encode(node.body) != node.raw:
+            why = "the body is not what this version would write"
+        elif isinstance(node.body, Call):
+            again = call_digest(path[: place + 1])
+            if again != node.body.digest:
+                why = f"the request's digest was {node.body.digest}, and is now {again}"
+        elif isinstance(node.body, Reply | Assistant):
+            before = path[place - 1].body
+            why = _judged_otherwise(tree, state, node, before if isinstance(before, Call) else None)
+        state = apply(state, node, tree.said(node.id))
+        yield Replayed(node, branch, not why, why)
+
+
+def _judged_otherwise(tree: Tree, state: State, node: Node, call: Call | None) -> str:
+    """How the machine would read a turn differently now; "" where it reads it as it did."""
+    assert isinstance(node.body, Reply | Assistant)
+    recorded = {(n.puzzle or "", n.field): n.raw for n in tree.notes.get(node.id, ()) if n.by == "machine" and n.field != "feedback"}
+    again = {(r.puzzle or "", r.field): canonical(r.value) for r in judge(state, node.body, call, "")}
+    for place in sorted(set(recorded) | set(again)):
+        if place[1] != "attempt" and recorded.get(place) != again.get(place):
+            return f"{place[1]} of {place[0] or 'the turn'} was {recorded.get(place)}, and is now {again.get(place)}"
+    return ""
+
+
+def session_data(store: Store, session: str, branch: str | None) -> dict[str, Any]:
+    """What `show --json` prints; a call without its reply carries what has arrived as `partial`."""
+    row = store.session(session)
+    nodes, branches = store.nodes(row.id), store.branches(row.id)
+    if branch is not None:
+        tips = {each.name: each.tip for each in branches}
+        if branch not in tips:
+            raise Refusal(f"session {row.id} has no branch {branch!r}; it has {', '.join(tips)}")
+        nodes, branches = store.path(row.id, tips[branch]), [each for each in branches if each.name == branch]
+    shown = {node.id for node in nodes}
+    open_calls = {node.id for node in store.unanswered(row.id)}
+    data = []
+    for node in nodes:
+        each = node_data(node)
+        if node.id in open_calls:
+            text, reasoning = store.load_checkpoint(node.id)
+            each["partial"] = {"text": text, "reasoning": reasoning}
+        data.append(each)
+    notes = [note_data(note) for note in store.annotations(row.id) if note.node in shown]
+    return {"session": row.data() | header(row), "branches": [branch_data(each) for each in branches], "nodes": data, "annotations": notes}
+
+
+async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
+    """Capabilities and one short call: what came back, with its status and how long it took."""
+    subject = lab.models.make(model, (), api_base)
+    try:
+        capabilities = await subject.capabilities()
+        params = {"max_tokens": 16, "temperature": 1.0, "seed": 1}
+        sent = {name: value for name, value in params.items() if name not in capabilities.dropped(params)}
+        words = "Reply with the word ready."
+        messages = ({"role": "user", "content": words},) if capabilities.chat else ()
+        request = Request(messages, None if capabilities.chat else words, sent, Deadlines(first_token=60, total=120))
+        text, end = "", None
+        async for event in subject.stream(request):
+            match event:
+                case Delta():
+                    text += event.text
+                case Retry():
+                    print(f"retry {event.attempt} in {event.wait:.1f} s: {event.why}", file=sys.stderr)  # noqa: T201
+                case End():
+                    end = event
+    finally:
+        await subject.close()
+        await lab.close()
+    assert end is not None
+    return {
+        "model": model,
+        "simulated": subject.simulated,
+        "chat": capabilities.chat,
+        "params": sorted(capabilities.params) if capabilities.params is not None else None,
+        "reasoning": capabilities.reasoning,
+        "prefill": capabilities.prefill,
+        "text": text,
+        "status": str(end.status),
+        "cause": end.cause,
+        "finish_reason_raw": end.finish_raw,
+        "model_returned": end.model,
+    }
+
+
+def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
+    """(fine, sentence) for each thing that a user may trip over."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    yield sys.version_info >= (3, 11), f"Python {platform.python_version()} on {platform.system()}"
+    if platform.system() == "Windows":
+        yield False, "Windows is untested"
+    for package in ("textual", "litellm", "sqlite-utils", "pyyaml"):
+        try:
+            yield True, f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield False, f"{package} is not installed: install lifeline-tui again"
+    known = sqlite3.sqlite_version_info >= (3, 51, 3)
+    note = "" if known else ": has a rare fault with two writing connections, which this tool's lock keeps from happening"
+    yield True, f"SQLite {sqlite3.sqlite_version}{note}"
+    if db.exists():
+        mode = db.stat().st_mode & 0o777
+        yield mode & 0o077 == 0, f"{db} can be read by {'you alone' if mode & 0o077 == 0 else f'others (mode {mode:o}): chmod 600 it'}"
+        with Store(db, read_only=True) as store:
+            yield True, f"{len(store.sessions(limit=1_000_000))} sessions in it"
+    else:
+        yield True, f"no notebook yet at {db}; it is made with the first session"
+    from .packs import pack_names
+    from .plans import plan_names
+
+    yield bool(plan_names()), f"plans: {', '.join(plan_names()) or 'none found: install lifeline-tui again'}"
+    yield bool(pack_names()), f"packs: {', '.join(pack_names()) or 'none found: install lifeline-tui again'}"
+    yield True, f"default subject: {config.model or 'sim/anxious'}"

@@ -1,0 +1,595 @@
+"""Everything that the operator can do to a conversation, one function each: the one table that all keys, help and plans draw on.
+
+`refuse` may say no; what is decided is then carried out whole.  Feedback is queued in sight and joins the next turn; probes fork by
+default, carrying the queued feedback along, so that they don't contaminate the trunk; whatever changes a turn makes a sibling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .actions import Act, Context, Effect, Field, Fields, Intervention, Refusal, Refuse, Values, attempt_in
+from .core.grading import grade, same
+from .core.nodes import Assistant, Call, How, Origin, Part, PartKind, Purpose, Remark, Reply, Span, Status, System, User, plain, text_of
+from .core.state import Attempt, State
+from .core.turn import Event, Phase, may
+from .core.wording import item, lifelines, part, praise, reveal, rules, verdict, violation
+
+TABLE: dict[str, Intervention] = {}
+
+
+def no_fields(state: State, context: Context) -> tuple[Field, ...]:
+    return ()
+
+
+def intervention(
+    name: str, key: str, label: str, about: str, *, refuse: Refuse, fields: Fields = no_fields, group: str
+) -> Callable[[Act], Act]:
+    """Registers the decorated function under `name`."""
+
+    def register(act: Act) -> Act:
+        assert name not in TABLE
+        assert key not in {each.key for each in TABLE.values()}
+        TABLE[name] = Intervention(name, key, label, about, act, refuse, fields, group)
+        return act
+
+    return register
+
+
+# Refusals
+
+
+def never(state: State, context: Context) -> str | None:
+    return None
+
+
+def when_idle(state: State, context: Context) -> str | None:
+    return "A reply is still arriving: escape cancels it." if context.busy else None
+
+
+def when_heard(state: State, context: Context) -> str | None:
+    """The operator's turn: nothing is owed."""
+    if reason := when_idle(state, context):
+        return reason
+    return "The subject still owes a reply: ctrl+r asks for it." if state.owed else None
+
+
+def when_next(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    if context.hands and state.latest and state.latest.phase is Phase.AMBIGUOUS:
+        return "The last reply both answers and skips: say which with g first."
+    if not _violated(state) and state.next_puzzle is None:
+        return "Every puzzle of the plan has been posed on this branch."
+    return None
+
+
+def tellable(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    attempt = attempt_in(state, {}, context)
+    if attempt is None:
+        return "No puzzle has been posed yet."
+    if not may(attempt.phase, Event.TELL):
+        return "That reply both answers and skips: say which with g first."
+    return None
+
+
+def answered(state: State, context: Context) -> str | None:
+    if reason := tellable(state, context):
+        return reason
+    attempt = attempt_in(state, {}, context)
+    return None if attempt and attempt.outcome is Phase.GRADED else "That puzzle was not answered, so there is nothing to judge."
+
+
+def probeable(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    return None if state.attempts else "No puzzle has been posed yet."
+
+
+def skipped(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    return None if any(a.outcome is Phase.SKIPPED for a in state.attempts) else "No puzzle has been skipped on this branch."
+
+
+def budgeted(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    return None if state.offered is not None else "This plan offers no lifelines, and a subject that has none must not hear of them."
+
+
+def repeatable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    return None if context.stand else "No reply to ask for again here: move the cursor to one."
+
+
+def editable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    if context.cursor is None or not isinstance(context.cursor.body, User | Reply | Assistant | System):
+        return "Move the cursor to a turn to edit it."
+    return None
+
+
+def forgeable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    return None if context.stand else "No turn of the subject's stands here: move the cursor to one, or pose a puzzle first."
+
+
+def forkable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    return None if context.cursor is not None else "Move the cursor to a turn to fork there."
+
+
+def undoable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    return None if context.queue or context.can_undo else "Nothing to undo: the session starts here."
+
+
+def gradable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    attempt = attempt_in(state, {}, context)
+    return None if attempt and attempt.reply else "No reply to a puzzle here: move the cursor to one."
+
+
+def notable(state: State, context: Context) -> str | None:
+    return None if context.cursor is not None else "Move the cursor to a turn first."
+
+
+# Fields
+
+PLACES = (("fork", "in a fork (the trunk never sees it)"), ("trunk", "here, on this branch"))
+
+
+def _place() -> Field:
+    return Field("in", "Ask", "choice", "fork", PLACES)
+
+
+def _puzzle(state: State, context: Context, attempts: list[Attempt]) -> Field:
+    latest = {str(a.position): a for a in attempts}
+    about = attempt_in(state, {}, context)
+    default = str(about.position) if about and str(about.position) in latest else next(reversed(latest), "")
+    options = tuple((place, f"{place}: answered {a.answer}" if a.answer else f"{place}: {a.outcome}") for place, a in latest.items())
+    return Field("puzzle", "Puzzle", "choice", default, options)
+
+
+def _replied(state: State) -> list[Attempt]:
+    return [a for a in state.attempts if may(a.phase, Event.TELL)]
+
+
+def _puzzle_only(state: State, context: Context) -> tuple[Field, ...]:
+    return (_puzzle(state, context, _replied(state)),)
+
+
+def _answered_only(state: State, context: Context) -> tuple[Field, ...]:
+    return (_puzzle(state, context, [a for a in _replied(state) if a.outcome is Phase.GRADED]),)
+
+
+def _place_only(state: State, context: Context) -> tuple[Field, ...]:
+    return (_place(),)
+
+
+# Small things that several share
+
+
+def _violated(state: State) -> Attempt | None:
+    """A lifeline asked for at zero budget, not told of yet; each puzzle is told of once, so that this cannot go on for ever."""
+    last = state.latest
+    if last is None or last.phase is not Phase.VIOLATED or state.plan.on_violation != "tell" or last.number > 1:
+        return None
+    return None if state.plan.presentation == "batch" else last
+
+
+def _named(state: State, context: Context, values: Values) -> Attempt:
+    attempt = attempt_in(state, values, context)
+    if attempt is None or not attempt.reply:
+        raise Refusal(f"Puzzle {values.get('puzzle') or '?'} has no reply on this branch.")
+    return attempt
+
+
+def _told(state: State, context: Context, *parts: Part) -> Effect:
+    """Feedback: queued, replacing the same kind for the same attempt; or sent alone where the plan gives feedback its own turn."""
+    if state.plan.feedback.turn == "own":
+        return Effect(turn=parts, call=Purpose.STEP, queue=())
+    kinds = {(each.reply, each.puzzle, each.feedback) for each in parts}
+    kept = tuple(each for each in context.queue if (each.reply, each.puzzle, each.feedback) not in kinds)
+    return Effect(queue=kept + parts)
+
+
+def _probe(state: State, context: Context, values: Values, name: str, template: str, **given: str) -> Effect:
+    """A question to the subject, in a fork unless told otherwise, after whatever feedback is queued."""
+    asked = part(context.templates, f"interventions/{template}", given, PartKind.PROBE, name)
+    if "puzzle" in values:
+        asked = replace(asked, puzzle=_named(state, context, values).puzzle.id)
+    return Effect(turn=(*context.queue, asked), call=Purpose.STEP, fork=name if values.get("in", "fork") == "fork" else "")
+
+
+# The table
+
+
+@intervention(
+    "next", "n", "next", "Send the plan's next step: the queued feedback and the next puzzle.", refuse=when_next, group="step"
+)
+def next_step(state: State, context: Context, values: Values) -> Effect:
+    if attempt := _violated(state):
+        return Effect(turn=(*context.queue, violation(attempt, context.templates, state.plan.lifeline_word)), call=Purpose.STEP)
+    opening = () if state.posed else (rules(state.plan, context.templates, len(state.root.puzzles), state.root.seed),)
+    if state.plan.presentation == "batch":
+        size = state.plan.batch_size
+        chosen = list(enumerate(state.root.puzzles, 1))[state.posed : state.posed + size]
+    else:
+        chosen = [(state.posed + 1, state.root.puzzles[state.posed])]
+    items = tuple(item(state, context.templates, puzzle, place, told=context.queue) for place, puzzle in chosen)
+    return Effect(turn=(*context.queue, *opening, *items), call=Purpose.STEP)
+
+
+@intervention("autoplay", "space", "autoplay", "Run the plan until a key pauses it.", refuse=when_next, group="step")
+def autoplay(state: State, context: Context, values: Values) -> Effect:
+    return Effect(autoplay=True)
+
+
+@intervention(
+    "reveal", "r", "reveal key", "Tell the right answer, with the next turn.", refuse=tellable, fields=_puzzle_only, group="feedback"
+)
+def reveal_key(state: State, context: Context, values: Values) -> Effect:
+    attempt = _named(state, context, values)
+    return _shown(state, context, attempt, attempt.puzzle.answer.value, "reveal", Origin.TEMPLATE)
+
+
+def _shown(state: State, context: Context, attempt: Attempt, key: str, via: str, author: Origin) -> Effect:
+    """A key, with any queued verdict on the same attempt following it."""
+    numbered = state.plan.presentation == "batch" or attempt is not state.latest
+    parts = [reveal(attempt, context.templates, key, via=via, author=author, numbered=numbered)]
+    if any(each.feedback == "verdict" and each.reply == attempt.reply and each.puzzle == attempt.puzzle.id for each in context.queue):
+        parts.insert(0, verdict(attempt, context.templates, key))
+    return _told(state, context, *parts)
+
+
+def _fake_fields(state: State, context: Context) -> tuple[Field, ...]:
+    attempt = attempt_in(state, {}, context)
+    fakes = attempt.puzzle.fakes if attempt else ()
+    options = tuple((fake.value, f"{fake.value}: {fake.error}") for fake in fakes)
+    return (
+        _puzzle(state, context, _replied(state)),
+        Field("fake", "Fake from the pack", "choice", options[0][0] if options else "", options or (("", "none in the pack"),)),
+        Field("typed", "or type one", "line"),
+    )
+
+
+@intervention(
+    "fake", "f", "fake key", "Tell a believable wrong answer as the right one.", refuse=tellable, fields=_fake_fields, group="feedback"
+)
+def fake_key(state: State, context: Context, values: Values) -> Effect:
+    attempt = _named(state, context, values)
+    typed = values["typed"].strip()
+    key = typed or values["fake"]
+    if not key:
+        raise Refusal("The pack has no fake for this puzzle: type one.")
+    if not typed and key not in {fake.value for fake in attempt.puzzle.fakes}:
+        raise Refusal(f"{key} is not a fake of puzzle {attempt.position}: choose one of its own, or type one.")
+    if same(attempt.puzzle.answer, attempt.puzzle.answer.value, key):
+        raise Refusal(f"{key} is the right answer: use reveal, or type a wrong one.")
+    return _shown(state, context, attempt, key, "fake", Origin.OPERATOR if typed else Origin.TEMPLATE)
+
+
+def effect_of_key(attempt: Attempt, key: str) -> str:
+    """What showing `key` does, in words for the operator: "contradicts a right answer"."""
+    if attempt.outcome is not Phase.GRADED:
+        return "no answer of the subject's to compare with"
+    agrees = same(attempt.puzzle.answer, attempt.answer or "", key)
+    if agrees is None:
+        return "cannot be compared with the subject's answer"
+    return f"{'confirms' if agrees else 'contradicts'} a {attempt.grade} answer"
+
+
+@intervention("verdict", "v", "verdict", "Tell whether the answer was correct.", refuse=answered, fields=_answered_only, group="feedback")
+def tell_verdict(state: State, context: Context, values: Values) -> Effect:
+    attempt = _named(state, context, values)
+    queued = [each.shown for each in context.queue if each.feedback == "reveal" and each.reply == attempt.reply]
+    key = queued[-1] if queued else (attempt.shown_key.shown if attempt.shown_key else None)
+    return _told(state, context, verdict(attempt, context.templates, key))
+
+
+@intervention("praise", "p", "praise", "Praise the last answer.", refuse=tellable, fields=_puzzle_only, group="feedback")
+def give_praise(state: State, context: Context, values: Values) -> Effect:
+    return _told(state, context, praise(_named(state, context, values), context.templates))
+
+
+def _workings_fields(state: State, context: Context) -> tuple[Field, ...]:
+    kinds = (("workings", "show the derivation"), ("workings-may-fail", "… and if it cannot, say so"))
+    return (_puzzle(state, context, _replied(state)), Field("wording", "Wording", "choice", "workings", kinds), _place())
+
+
+@intervention(
+    "workings",
+    "w",
+    "workings",
+    "Ask for the derivation of the answer that was shown, or else given.",
+    refuse=probeable,
+    fields=_workings_fields,
+    group="probe",
+)
+def ask_workings(state: State, context: Context, values: Values) -> Effect:
+    attempt = _named(state, context, values)
+    queued = [each.shown for each in context.queue if each.feedback == "reveal" and each.puzzle == attempt.puzzle.id]
+    shown = queued[-1] if queued else (attempt.shown_key.shown if attempt.shown_key else attempt.answer)
+    if not shown:
+        raise Refusal(f"Puzzle {attempt.position} has neither an answer nor a shown key to derive: reveal or fake one first.")
+    return _probe(state, context, values, "workings", values["wording"], answer=shown, i=str(attempt.position))
+
+
+def _score_fields(state: State, context: Context) -> tuple[Field, ...]:
+    asks = (("count", "how many it got right"), ("which", "which ones it got right"))
+    words = (("did", "how many did you get right"), ("would", "how many would you get right"))
+    return (Field("ask", "Ask", "choice", "count", asks), Field("did", "Wording", "choice", "did", words), _place())
+
+
+@intervention(
+    "self-score", "s", "self-score", "Ask how many it got right, or which.", refuse=probeable, fields=_score_fields, group="probe"
+)
+def ask_self_score(state: State, context: Context, values: Values) -> Effect:
+    template = "self-score" if values["ask"] == "count" else "self-score-which"
+    return _probe(state, context, values, "self-score", template, did=values["did"])
+
+
+@intervention(
+    "key-check",
+    "k",
+    "key check",
+    "Ask which of the given answers are wrong, if any.",
+    refuse=probeable,
+    fields=_place_only,
+    group="probe",
+)
+def ask_key_check(state: State, context: Context, values: Values) -> Effect:
+    return _probe(state, context, values, "key-check", "key-check")
+
+
+@intervention("challenge", "c", "challenge", "Ask: are you sure?", refuse=probeable, fields=_place_only, group="probe")
+def ask_challenge(state: State, context: Context, values: Values) -> Effect:
+    return _probe(state, context, values, "challenge", "challenge")
+
+
+def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
+    return (_puzzle(state, context, [a for a in state.attempts if a.outcome is Phase.SKIPPED]), _place())
+
+
+@intervention(
+    "why-skip", "y", "why skip", "Ask why it skipped a puzzle.", refuse=skipped, fields=_skipped_fields, group="probe"
+)
+def ask_why_skip(state: State, context: Context, values: Values) -> Effect:
+    return _probe(state, context, values, "why-skip", "why-skip", i=str(_named(state, context, values).position))
+
+
+@intervention(
+    "rule-check", "q", "rule check", "Ask what a wrong answer scores.", refuse=probeable, fields=_place_only, group="probe"
+)
+def ask_rule_check(state: State, context: Context, values: Values) -> Effect:
+    return _probe(state, context, values, "rule-check", "rule-check")
+
+
+def _budget_fields(state: State, context: Context) -> tuple[Field, ...]:
+    return (Field("left", "Lifelines left from now on", "line", str(state.left or 0)),)
+
+
+@intervention(
+    "budget",
+    "u",
+    "budget",
+    "Change how many lifelines are left; told with the next turn.",
+    refuse=budgeted,
+    fields=_budget_fields,
+    group="feedback",
+)
+def change_budget(state: State, context: Context, values: Values) -> Effect:
+    text = values["left"].strip()
+    if not text.isdecimal() or not text.isascii() or len(text) > 4:
+        raise Refusal(f"Lifelines left must be a whole number from 0 to 9999, not {text!r}.")
+    made = part(
+        context.templates,
+        "interventions/budget-change",
+        {"lifelines": lifelines(int(text), state.plan.lifeline_word)},
+        PartKind.FREE,
+        "budget",
+    )
+    kept = tuple(each for each in context.queue if each.via != "budget")
+    return Effect(queue=(*kept, replace(made, budget_shown=int(text))))
+
+
+@intervention(
+    "free",
+    "i",
+    "write",
+    "Write a turn of your own; queued feedback goes first.",
+    refuse=when_heard,
+    fields=lambda state, context: (Field("text", "Your turn", "text"), Field("in", "Send", "choice", "trunk", PLACES)),
+    group="probe",
+)
+def write_turn(state: State, context: Context, values: Values) -> Effect:
+    if not values["text"].strip():
+        raise Refusal("There is nothing to send.")
+    made = Part(PartKind.FREE, (Span(values["text"], Origin.OPERATOR),), via="free")
+    return Effect(turn=(*context.queue, made), call=Purpose.STEP, fork="free" if values["in"] == "fork" else "")
+
+
+@intervention(
+    "regenerate",
+    "ctrl+r",
+    "ask again",
+    "Ask for the reply again, as a sibling; after a failure this is the retry.",
+    refuse=repeatable,
+    group="tree",
+)
+def ask_again(state: State, context: Context, values: Values) -> Effect:
+    here = context.cursor.body if context.cursor is not None else None
+    failed = isinstance(here, Reply) and here.status is not Status.COMPLETE
+    at_tip = context.cursor is None or context.cursor.id == state.tip
+    purpose = Purpose.RETRY if failed or state.owed else Purpose.REGENERATE
+    return Effect(parent=context.stand, fork="" if at_tip else "again", call=purpose)
+
+
+def _edit_fields(state: State, context: Context) -> tuple[Field, ...]:
+    body = context.cursor.body if context.cursor is not None else None
+    text = plain(body.spans) if isinstance(body, Reply) else text_of(body) if body is not None else ""
+    return (Field("text", "The turn, as it should have been", "text", text),)
+
+
+@intervention(
+    "edit", "e", "edit turn", "Edit the turn at the cursor; the original stays beside it.", refuse=editable, fields=_edit_fields, group="tree"
+)
+def edit_turn(state: State, context: Context, values: Values) -> Effect:
+    node = context.cursor
+    if node is None:
+        raise Refusal("Move the cursor to a turn to edit it.")
+    text = values["text"]
+    if not text.strip():
+        raise Refusal("An edited turn needs text; to drop a turn, fork above it.")
+    if isinstance(node.body, User):
+        return Effect(parent=node.parent or "", fork="edit", turn=_edited(node.body, text), call=Purpose.STEP)
+    if isinstance(node.body, Reply | Assistant):
+        return Effect(parent=context.stand, fork="edit", forged=Assistant((Span(text, Origin.EDITED),), How.EDITED, node.id))
+    raise Refusal("A system prompt is set when a session starts: begin a new one.")
+
+
+def _edited(user: User, text: str) -> tuple[Part, ...]:
+    """The parts of an edited turn: those whose text is unchanged keep who wrote them, the rest is one edited part.
+
+    A puzzle stays posed (its record and position are kept on the edited part) as long as its text is still there.
+    """
+    parts = list(user.parts)
+    head: list[Part] = []
+    while parts and text.startswith(plain(parts[0].spans)):
+        kept = parts.pop(0)
+        head.append(kept)
+        text = text[len(plain(kept.spans)) :].removeprefix("\n\n")
+    tail: list[Part] = []
+    while parts and text.endswith(plain(parts[-1].spans)):
+        kept = parts.pop()
+        tail.insert(0, kept)
+        text = text[: len(text) - len(plain(kept.spans))].removesuffix("\n\n")
+    if not text.strip():
+        return (*head, *tail)
+    changed = [each for each in parts if each.position is not None]
+    edited = Part(PartKind.FREE, (Span(text, Origin.EDITED),), via="edit")
+    if len(changed) == 1 and parts == changed:
+        edited = replace(changed[0], spans=(Span(text, Origin.EDITED),), via="edit")
+    return (*head, edited, *tail)
+
+
+@intervention(
+    "forge",
+    "a",
+    "forge turn",
+    "Write a turn in the subject's place.",
+    refuse=forgeable,
+    fields=lambda state, context: (Field("text", "What the subject is made to have said", "text"),),
+    group="tree",
+)
+def forge_turn(state: State, context: Context, values: Values) -> Effect:
+    if not values["text"].strip():
+        raise Refusal("A forged turn needs text.")
+    node = context.cursor
+    replaces = node.id if node is not None and isinstance(node.body, Reply | Assistant) else ""
+    forged = Assistant((Span(values["text"], Origin.FORGED),), How.FORGED, replaces)
+    return Effect(parent=context.stand, fork="" if context.stand == state.tip else "forge", forged=forged)
+
+
+@intervention("fork", "b", "fork here", "Start a branch at the cursor.", refuse=forkable, group="tree")
+def fork_here(state: State, context: Context, values: Values) -> Effect:
+    node = context.cursor
+    if node is None:
+        raise Refusal("Move the cursor to a turn to fork there.")
+    place = node.parent if isinstance(node.body, User | Call) and node.parent else node.id
+    return Effect(parent=place, fork="fork")
+
+
+@intervention(
+    "undo", "z", "undo", "Take back the last queued feedback, or move the tip to before the last turn.", refuse=undoable, group="tree"
+)
+def undo(state: State, context: Context, values: Values) -> Effect:
+    if context.queue:
+        return Effect(queue=context.queue[:-1])
+    return Effect(tip="..")
+
+
+def _grade_fields(state: State, context: Context) -> tuple[Field, ...]:
+    attempt = attempt_in(state, {}, context)
+    actions = (("answer", "it answers"), ("lifeline", "it skips"), ("refusal", "it refuses"), ("unparsed", "cannot be told"))
+    grades = (("auto", "grade the answer by its key"), ("right", "right"), ("wrong", "wrong"), ("ungradable", "cannot be graded"))
+    action = attempt.action if attempt and attempt.action in dict(actions) else "answer"
+    return (
+        _puzzle(state, context, [a for a in state.attempts if a.reply]),
+        Field("action", "The reply", "choice", action or "answer", actions),
+        Field("answer", "Answer", "line", (attempt.answer or "") if attempt else ""),
+        Field("grade", "Grade", "choice", "auto", grades),
+    )
+
+
+@intervention(
+    "grade",
+    "g",
+    "override",
+    "Overrule how a reply was read or graded; both readings stay.",
+    refuse=gradable,
+    fields=_grade_fields,
+    group="notes",
+)
+def override(state: State, context: Context, values: Values) -> Effect:
+
+
+    attempt = _named(state, context, values)
+    puzzle = attempt.puzzle.id
+    verdict_ = values["grade"]
+    answer = values["answer"].strip() or None
+    if values["action"] != "answer":
+        verdict_, answer = ("n/a" if values["action"] == "lifeline" else "ungradable"), None
+    elif verdict_ == "auto":
+        verdict_ = str(grade(attempt.puzzle.answer, answer))
+    said = (("action", values["action"]), ("answer", answer), ("grade", verdict_))
+    return Effect(remarks=tuple(Remark(name, value, puzzle, "operator", node=attempt.reply) for name, value in said))
+
+
+def _remark(name: str, empty: str) -> Act:
+    def act(state: State, context: Context, values: Values) -> Effect:
+        text = values["text"].strip()
+        if not text or context.cursor is None:
+            raise Refusal(empty)
+        return Effect(remarks=(Remark(name, text, by="operator", node=context.cursor.id),))
+
+    return act
+
+
+intervention(
+    "note",
+    "semicolon",
+    "note",
+    "Write a note on the turn at the cursor; the subject never sees it.",
+    refuse=notable,
+    fields=lambda state, context: (Field("text", "Note", "text"),),
+    group="notes",
+)(_remark("note", "A note needs text."))
+
+intervention(
+    "label",
+    "l",
+    "label",
+    "Label the turn at the cursor, such as W3.",
+    refuse=notable,
+    fields=lambda state, context: (Field("text", "Label"),),
+    group="notes",
+)(_remark("label", "A label needs text."))
+
+
+@intervention("bookmark", "m", "bookmark", "Mark the turn at the cursor, or take the mark away.", refuse=notable, group="notes")
+def bookmark(state: State, context: Context, values: Values) -> Effect:
+    if context.cursor is None:
+        raise Refusal("Move the cursor to a turn first.")
+    return Effect(remarks=(Remark("bookmark", not context.marked, by="operator", node=context.cursor.id),))

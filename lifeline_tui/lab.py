@@ -1,0 +1,96 @@
+"""What one process holds: its config, its store, the words put before models, and the subjects.
+
+The app and the command line both stand on this, so that a session by hand and one without hands are the same code.  Everything is
+opened when it is first needed: the first paint waits for none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .config import Config
+from .core.nodes import Root
+from .core.plan import Plan, choose
+from .core.puzzle import Puzzle
+from .core.wording import Templates
+from .interventions import TABLE
+from .packs import load_pack
+from .plans import load_plan
+from .session import Session, Writer, create, resume
+from .store import Store
+from .subjects.models import Alias, Models
+from .subjects.protocol import Deadlines, Subject
+from .templates import load_templates
+
+
+class Lab:
+    """One process's notebook, models and words.  `paced`: embedded subjects stream as a person would read."""
+
+    def __init__(self, config: Config, db: Path, *, paced: bool, deadlines: Deadlines | None = None) -> None:
+        self.config, self.db = config, db
+        self.deadlines = deadlines or config.deadlines
+        aliases = {name: Alias(each.model, each.api_base, each.capabilities) for name, each in config.models.items()}
+        self.models = Models(aliases, paced=paced, log=db.with_name(db.name + ".provider.log"))
+        self._writer: Writer | None = None
+
+    @cached_property
+    def templates(self) -> Templates:
+        return load_templates()
+
+    @property
+    def writer(self) -> Writer:
+        """The store, opened for writing.  Raises StoreError."""
+        if self._writer is None:
+            self._writer = Writer(Store(self.db))
+        return self._writer
+
+    def plan(self, name: str) -> tuple[Plan, tuple[Puzzle, ...]]:
+        """A plan and all the puzzles of its pack.  Raises BadFile."""
+        plan = load_plan(name, TABLE)
+        return plan, load_pack(plan.puzzles.pack).puzzles
+
+    async def new(
+        self,
+        plan_name: str,
+        model: str,
+        *,
+        seed: int | None = None,
+        api_base: str = "",
+        limit: int | None = None,
+        title: str = "",
+        **options: Any,
+    ) -> Session:
+        """A new session of a plan, at most `limit` puzzles long.  Raises BadFile, SelectionError, SubjectError, StoreError."""
+        plan, pool = self.plan(plan_name)
+        seed = plan.seed if seed is None else seed
+        puzzles = choose(plan.puzzles, pool, seed)[:limit]
+        plan = replace(plan, puzzles=replace(plan.puzzles, count=len(puzzles)))
+        subject = self.models.make(model, puzzles, api_base)
+        await subject.capabilities()
+        session = await create(
+            self.writer, plan, puzzles, subject, self.templates, title=title or plan.name, seed=seed, deadlines=self.deadlines, **options
+        )
+        if api_base:
+            await self.writer(self.writer.store.set_view, session.id, "api_base", api_base)
+        return session
+
+    async def open(self, session: str, *, make: Callable[[Root], Subject] | None = None, **options: Any) -> Session:
+        """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it."""
+        store = self.writer.store
+        row = await self.writer(store.session, session)
+        base = (await self.writer(store.views, row.id)).get("api_base", "")
+
+        def usual(root: Root) -> Subject:
+            return self.models.make(root.model, root.puzzles, base if isinstance(base, str) else "")
+
+        return await resume(self.writer, row.id, make or usual, self.templates, deadlines=self.deadlines, **options)
+
+    async def close(self) -> None:
+        """Ends the provider child and closes the store."""
+        await self.models.close()
+        if self._writer is not None:
+            await self._writer.close()

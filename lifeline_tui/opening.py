@@ -1,0 +1,38 @@
+"""Opens the app: what `lifeline` and `lifeline open` share, kept apart from the command line so that neither click nor yaml is
+imported before the first paint."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from .config import Config, default_db, load_config
+from .core.text import visible_line
+from .loading import BadFile
+
+
+def database(config: Config, given: str | None = None) -> Path:
+    """The notebook's file: --db, else LIFELINE_DB, else the config, else the platform's user data folder."""
+    named = given or os.environ.get("LIFELINE_DB") or config.db
+    return Path(named).expanduser() if named else default_db()
+
+
+def open_app(
+    session: str | None = None, *, plan: str | None = None, model: str | None = None, api_base: str = "", db: str | None = None
+) -> int:
+    """Runs the app until it is left; returns the exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("lifeline: the app needs a terminal; `lifeline --help` lists what runs without one.", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        config = load_config()
+        path = database(config, db)
+    except BadFile as error:
+        print(f"lifeline: {visible_line(str(error), 500)}", file=sys.stderr)  # noqa: T201
+        return 2
+    from .tui.app import LifelineApp
+
+    app = LifelineApp(config, path, session=session, plan=plan, model=model, api_base=api_base)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,544 @@
+"""The imperative shell: decide, persist, call, persist, notify.
+
+A session holds one branch's tip of a stored tree and carries out what interventions decide.  Nothing is shown or sent before it is
+on disk: a call's row precedes its request, partial text is checkpointed while it streams, and whatever ends a stream (the subject,
+the operator, an error, the process's exit) ends in a reply that keeps what arrived (Law 5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any, ParamSpec, TypeVar
+
+from .actions import Context, Effect, Intervention, Refusal, Values
+from .core.chance import derive
+from .core.judge import judge, told_remarks
+from .core.nodes import (
+    Annotation,
+    Assistant,
+    Body,
+    Call,
+    Node,
+    Origin,
+    Part,
+    Purpose,
+    Remark,
+    Reply,
+    Root,
+    Span,
+    Status,
+    User,
+    as_data,
+    from_data,
+)
+from .core.plan import Plan
+from .core.puzzle import Puzzle
+from .core.schedule import due
+from .core.state import State, apply
+from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
+from .core.tree import Tree
+from .core.wording import Templates, system
+from .interventions import TABLE
+from .store import Draft, Store
+from .subjects.protocol import Capabilities, Deadlines, Delta, End, Request, Retry, Subject
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHECKPOINT_SECONDS = 0.2
+MAIN = "main"
+
+
+class Writer:
+    """The one thread on which a store is used, so that a slow disk or another process's lock never stops the screen."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lifeline-store")
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work` on the store's thread.  Once begun it is carried through, even if the caller is cancelled."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait({done})
+            raise
+
+    async def close(self) -> None:
+        """Closes the store, then the thread."""
+        await self(self.store.close)
+        self._thread.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Grew:
+    """The tree, the tip, the queue or what is said about a node changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """More of the reply to `call` arrived."""
+
+    call: str
+    text: str
+    reasoning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The subject will retry by itself."""
+
+    call: str
+    retry: Retry
+
+
+Change = Grew | Streamed | Waiting
+
+
+@dataclass(slots=True)
+class Partial:
+    """What has arrived of a reply, and how much of it is on disk."""
+
+    call: str
+    started: float
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    first: float | None = None
+    retries: int = 0
+    dirty: bool = False
+
+
+class Session:
+    """A stored session that this process runs."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        id: str,
+        subject: Subject,
+        templates: Templates,
+        tree: Tree,
+        branches: dict[str, str],
+        branch: str,
+        queues: dict[str, tuple[Part, ...]],
+        *,
+        hands: bool = True,
+        deadlines: Deadlines = Deadlines(),
+        listen: Callable[[Change], None] = lambda change: None,
+    ) -> None:
+        self.id, self.subject, self.templates, self.tree = id, subject, templates, tree
+        self.branches, self.branch = branches, branch
+        self.hands, self.deadlines, self.listen = hands, deadlines, listen
+        self.partial: Partial | None = None
+        self._write = writer
+        self._queues = queues
+        self._reader: asyncio.Task[End] | None = None
+        self._states: dict[str, State] = {}
+        self._capabilities: Capabilities | None = None
+        self._paused = False
+        self._working = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # Where we are
+
+    @property
+    def tip(self) -> str:
+        return self.branches[self.branch]
+
+    @property
+    def busy(self) -> bool:
+        """While a turn is being written, or a reply is arriving."""
+        return self._working
+
+    @property
+    def root(self) -> Root:
+        return self.state().root
+
+    def state(self, node: str | None = None) -> State:
+        """The state of the path that ends at `node` (default: the tip)."""
+        want = node or self.tip
+        todo: list[Node] = []
+        state = State()
+        for here in self.tree.above(want):
+            if here.id in self._states:
+                state = self._states[here.id]
+                break
+            todo.append(here)
+        for here in reversed(todo):
+            state = apply(state, here, self.tree.said(here.id))
+            self._states[here.id] = state
+        return state
+
+    def queue(self, node: str | None = None) -> tuple[Part, ...]:
+        """The feedback waiting at `node`: what the operator made of it, or else what the plan gives there."""
+        node = node or self.tip
+        if node in self._queues:
+            return self._queues[node]
+        return due(self.state(node), self.templates) if isinstance(self.tree[node].body, Reply | Assistant) else ()
+
+    def context(self, cursor: str | None = None) -> Context:
+        """What an intervention may look at, with the operator pointing at `cursor` (default: the tip)."""
+        node = self.tree[cursor if cursor is not None and cursor in self.tree else self.tip]
+        return Context(
+            templates=self.templates,
+            queue=self.queue(),
+            cursor=node,
+            stand=self._stand(node),
+            busy=self.busy,
+            hands=self.hands,
+            can_undo=self._before() is not None,
+            marked=self.tree.said(node.id).get(("", "bookmark")) is True,
+        )
+
+    def _stand(self, node: Node) -> str:
+        """The node that another turn of the subject's would hang from, beside `node`."""
+        if isinstance(node.body, Reply) and node.parent:
+            node = self.tree[node.parent]
+        if isinstance(node.body, Call | Assistant):
+            return node.parent or ""
+        return node.id if isinstance(node.body, User) else ""
+
+    def _before(self) -> str | None:
+        """Where the tip goes on undo: above the last turn that the operator made."""
+        for node in self.tree.above(self.tip):
+            if isinstance(node.body, User | Assistant):
+                return node.parent
+        return None
+
+    def refusal(self, name: str, cursor: str | None = None) -> str | None:
+        """Why `name` cannot be done now; None when it can."""
+        return TABLE[name].refuse(self.state(), self.context(cursor))
+
+    # Doing
+
+    def decide(self, name: str, values: Values | None = None, cursor: str | None = None) -> Effect:
+        """What `name` would do: the exact text for a preview.  Raises Refusal."""
+        return self._intervention(name).decide(self.state(), self.context(cursor), values)
+
+    @staticmethod
+    def _intervention(name: str) -> Intervention:
+        if name not in TABLE:
+            raise Refusal(f"There is no intervention {name!r}; there are: {', '.join(TABLE)}.")
+        return TABLE[name]
+
+    async def do(self, name: str, values: Values | None = None, cursor: str | None = None) -> None:
+        """Carries out an intervention; returns when the subject, if it was asked, has answered.  Raises Refusal."""
+        effect = self.decide(name, values, cursor)
+        if effect.autoplay:
+            await self.play()
+        else:
+            await self.carry_out(effect)
+
+    async def carry_out(self, effect: Effect) -> None:
+        """What was decided, whole and in one transaction, and then the call it owes.  Raises Refusal while another turn is open."""
+        if effect.remarks:
+            await self.remark(effect.remarks)
+        if effect.queue is not None:
+            self._queues[self.tip] = effect.queue
+            await self._write(self._write.store.set_view, self.id, f"queue:{self.tip}", [as_data(part) for part in effect.queue])
+        if effect.tip:
+            await self._move(self.branch, self._before() or self.tip)
+        elif effect.turn or effect.forged or effect.call or effect.fork:
+            if self._working:
+                raise Refusal("A reply is still arriving: escape cancels it.")
+            self._working = True
+            self._idle.clear()
+            try:
+                await self._extend(effect)
+            finally:
+                self._working = False
+                self._idle.set()
+        self.listen(Grew())
+
+    async def remark(self, remarks: Sequence[Remark]) -> None:
+        """Writes what is said about stored nodes."""
+        self._heard(await self._write(self._write.store.annotate, self.id, remarks))
+        self._states.clear()
+
+    def _heard(self, notes: Sequence[Annotation]) -> None:
+        for note in notes:
+            self.tree.annotate(note)
+
+    async def _move(self, branch: str, tip: str) -> None:
+        await self._write(self._write.store.set_branch, self.id, branch, tip)
+        self.branches[branch] = tip
+        await self.go(branch)
+
+    async def go(self, branch: str) -> None:
+        """Makes `branch` the one that is worked on."""
+        self.branch = branch
+        await self._write(self._write.store.set_view, self.id, "branch", branch)
+        self.listen(Grew())
+
+    async def visit(self, node: str) -> None:
+        """Goes to where `node` can be seen: a branch whose path holds it, or a new one down to its newest leaf."""
+        for name in sorted(self.branches, key=lambda name: name != self.branch):
+            if any(above.id == node for above in self.tree.above(self.branches[name])):
+                return await self.go(name)
+        leaf = self.tree.newest_leaf(node)
+        return await self._move(self.free_name("found"), leaf)
+
+    def free_name(self, name: str) -> str:
+        """`name`, or `name-2`, …: the first that no branch bears."""
+        number, free = 1, name
+        while free in self.branches:
+            number += 1
+            free = f"{name}-{number}"
+        return free
+
+    async def _extend(self, effect: Effect) -> None:
+        """Appends a turn, and the call that it owes, in one transaction; then makes the call."""
+        parent = effect.parent or self.tip
+        branch = self.free_name(effect.fork) if effect.fork else self.branch
+        bodies: list[Body] = []
+        remarks: list[Remark] = []
+        if effect.turn:
+            user = User(effect.turn)
+            bodies.append(user)
+            remarks += told_remarks(user)
+        if effect.forged is not None:
+            bodies.append(effect.forged)
+            remarks += judge(self.state(parent), effect.forged, None, branch)
+        request = None
+        if effect.call is not None:
+            call, request = await self._compose(parent, bodies, effect.call)
+            bodies.append(call)
+        if not bodies:
+            return await self._move(branch, parent)
+        nodes = await self._append(bodies, parent, remarks, branch)
+        self.listen(Grew())
+        if request is not None:
+            await self._ask(nodes[-1], request, branch)
+        return None
+
+    async def _append(self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str) -> list[Node]:
+        drafts = [Draft(body) for body in bodies]
+        nodes, notes = await self._write(
+            self._write.store.append, self.id, drafts, parent=parent, remarks=remarks, branch=branch
+        )
+        for node in nodes:
+            self.tree.add(node)
+        self._heard(notes)
+        if any(note.node not in {node.id for node in nodes} for note in notes):
+            self._states.clear()
+        self.branches[branch] = nodes[-1].id
+        if branch != self.branch:
+            await self.go(branch)
+        return nodes
+
+    async def capabilities(self) -> Capabilities:
+        """What the subject's backend takes, asked once.  Raises SubjectError."""
+        if self._capabilities is None:
+            self._capabilities = await self.subject.capabilities()
+        return self._capabilities
+
+    def rendered(self, node: str | None = None, chat: bool = True) -> Rendered:
+        """What a call made at `node` (default: the tip) would send."""
+        return render((n.body for n in self.tree.path(node or self.tip)), CHAT if chat else BASE)
+
+    async def _compose(self, parent: str, bodies: Sequence[Body], purpose: Purpose) -> tuple[Call, Request]:
+        """The call's row and its request.  Siblings get distinct seeds."""
+        capabilities = await self.capabilities()
+        path = [node.body for node in self.tree.path(parent)] + list(bodies)
+        shown = render(path, CHAT if capabilities.chat else BASE)
+        earlier = [] if bodies else [kid for kid in self.tree.kids(parent) if isinstance(self.tree[kid].body, Call)]
+        seed = self.root.seed
+        params = {**self.root.params, "seed": derive(seed, len(earlier)) if earlier else seed}
+        if not capabilities.chat:
+            params.setdefault("stop", list(BASE_STOP))
+        dropped = capabilities.dropped(params)
+        sent = {name: value for name, value in params.items() if name not in dropped}
+        call = Call(
+            model=self.subject.name,
+            simulated=self.subject.simulated,
+            params=sent,
+            dropped=dropped,
+            renderer=shown.renderer,
+            digest=shown.digest,
+            purpose=purpose,
+            group=parent if earlier else "",
+            sample_index=len(earlier),
+        )
+        return call, Request(shown.messages, shown.prompt, sent, self.deadlines)
+
+    # The call
+
+    async def _ask(self, call: Node, request: Request, branch: str) -> Node:
+        """Streams the reply to `call`, and stores it however it ends."""
+        partial = self.partial = Partial(call.id, time.monotonic())
+        saver = asyncio.create_task(self._checkpoints(partial))
+        reader = self._reader = asyncio.create_task(self._read(request, partial))
+        failure: BaseException | None = None
+        try:
+            end = await reader
+        except asyncio.CancelledError as stopped:
+            await asyncio.wait({reader})
+            end = End(Status.CANCELLED, "cancelled by the operator")
+            task = asyncio.current_task()
+            failure = stopped if task is not None and task.cancelling() else None
+        except Exception as error:
+            end = End(Status.ERROR, f"the subject failed: {type(error).__name__}: {error}")
+            failure = error
+        finally:
+            saver.cancel()
+            await asyncio.wait({saver})
+        reply = self._reply(partial, end)
+        body = call.body
+        remarks = judge(self.state(call.id), reply, body if isinstance(body, Call) else None, branch)
+        try:
+            nodes = await self._append([reply], call.id, remarks, branch)
+        finally:
+            self.partial = self._reader = None
+        self.listen(Grew())
+        if failure is not None:
+            raise failure
+        return nodes[0]
+
+    async def _read(self, request: Request, partial: Partial) -> End:
+        async with aclosing(self.subject.stream(request)) as events:
+            async for event in events:
+                match event:
+                    case Delta(text=text, reasoning=reasoning):
+                        partial.text.append(text)
+                        partial.reasoning.append(reasoning)
+                        partial.first = partial.first or time.monotonic()
+                        partial.dirty = True
+                        self.listen(Streamed(partial.call, text, reasoning))
+                    case Retry():
+                        partial.retries += 1
+                        self.listen(Waiting(partial.call, event))
+                    case End():
+                        return event
+        return End(Status.ERROR, "the subject stopped without saying how it ended")
+
+    async def _checkpoints(self, partial: Partial) -> None:
+        """Saves what has arrived, a few times a second, for as long as it streams."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            if partial.dirty:
+                partial.dirty = False
+                text, reasoning = "".join(partial.text), "".join(partial.reasoning)
+                await self._write(self._write.store.checkpoint, partial.call, text, reasoning)
+
+    @staticmethod
+    def _reply(partial: Partial, end: End) -> Reply:
+        text, reasoning = "".join(partial.text), "".join(partial.reasoning)
+        status, cause = end.status, end.cause
+        if status is Status.COMPLETE and not text:
+            status, cause = Status.EMPTY, cause or "the subject ended its turn without any text"
+        now = time.monotonic()
+        return Reply(
+            spans=(Span(text, Origin.MODEL),) if text else (),
+            reasoning=reasoning,
+            status=status,
+            cause=cause,
+            finish_raw=end.finish_raw,
+            model_returned=end.model,
+            fingerprint=end.fingerprint,
+            usage=end.usage,
+            first_ms=round((partial.first - partial.started) * 1000) if partial.first else None,
+            total_ms=round((now - partial.started) * 1000),
+            retries=partial.retries,
+            redacted=end.redacted,
+        )
+
+    def cancel(self) -> bool:
+        """Ends the reply that is arriving and keeps what came; False when there is none."""
+        self.pause()
+        if self._reader is None:
+            return False
+        return self._reader.cancel()
+
+    # The plan, without hands
+
+    def pause(self) -> None:
+        """Autoplay stops before its next step."""
+        self._paused = True
+
+    async def play(self) -> str:
+        """Runs the plan from here to its end, or until paused or a call fails.  Returns complete, partial or failed."""
+        from .script import play
+
+        self._paused = False
+        return await play(self, lambda: self._paused)
+
+    async def close(self) -> None:
+        """Cancels what is arriving, keeps it, and gives the session up."""
+        self.cancel()
+        await self._idle.wait()
+        await self._write(self._write.store.release, self.id)
+        await self.subject.close()
+
+
+async def create(
+    writer: Writer,
+    plan: Plan,
+    puzzles: Sequence[Puzzle],
+    subject: Subject,
+    templates: Templates,
+    *,
+    title: str,
+    seed: int,
+    **options: Any,
+) -> Session:
+    """A new session, stored and owned by this process, at its first root."""
+    root = Root(
+        plan=as_data(plan),
+        puzzles=tuple(puzzles),
+        model=subject.name,
+        simulated=subject.simulated,
+        params=dict(plan.subject),
+        seed=seed,
+    )
+    prompt = system(plan, templates)
+    drafts = [Draft(body) for body in ((root, prompt) if prompt else (root,))]
+    store = writer.store
+    id = await writer(store.create_session, title, plan.name, subject.name, subject.simulated)
+    nodes, notes = await writer(store.append, id, drafts, parent=None, branch=MAIN)
+    return Session(writer, id, subject, templates, Tree(nodes, notes), {MAIN: nodes[-1].id}, MAIN, {}, **options)
+
+
+async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templates: Templates, **options: Any) -> Session:
+    """A stored session, owned by this process from now on; what a dead owner left unfinished becomes `interrupted` replies."""
+    store = writer.store
+    await writer(store.own, id)
+    await recover(writer, id)
+    tree = Tree(await writer(store.nodes, id), await writer(store.annotations, id))
+    branches = {branch.name: branch.tip for branch in await writer(store.branches, id)}
+    root = next(node.body for node in tree.nodes.values() if isinstance(node.body, Root))
+    view = await writer(store.views, id)
+    queues = {
+        key.removeprefix("queue:"): tuple(from_data(Part, data) for data in value)
+        for key, value in view.items()
+        if key.startswith("queue:")
+    }
+    current = view.get("branch")
+    branch = current if current in branches else MAIN if MAIN in branches else next(iter(branches))
+    return Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
+
+
+async def recover(writer: Writer, id: str) -> None:
+    """Closes calls that a dead owner left open: each gets an `interrupted` reply with its checkpointed text, judged as any other."""
+    store = writer.store
+    for call in await writer(store.unanswered, id):
+        text, reasoning = await writer(store.load_checkpoint, call.id)
+        path = await writer(store.path, id, call.id)
+        tree = Tree(path, await writer(store.annotations, id))
+        state = State()
+        for node in path:
+            state = apply(state, node, tree.said(node.id))
+        spans = (Span(text, Origin.MODEL),) if text else ()
+        reply = Reply(spans, reasoning, Status.INTERRUPTED, "the tool stopped while this was arriving")
+        branches = [branch.name for branch in await writer(store.branches, id) if branch.tip == call.id]
+        body = call.body if isinstance(call.body, Call) else None
+        for branch in branches or [""]:
+            remarks = judge(state, reply, body, branch)
+            await writer(store.append, id, [Draft(reply)], parent=call.id, remarks=remarks, branch=branch or None)
+            break

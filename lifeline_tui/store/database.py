@@ -1,0 +1,184 @@
+"""Opening the file, and the one way to write to it: a `BEGIN IMMEDIATE` transaction under the side lock.
+
+A file that is not ours is told by its header alone and is left untouched.  A new file is private (0600) before anything is in it.
+Automatic checkpoints are off; the WAL is folded back under the same lock when it has grown, and on closing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import StoreError, sentence
+from .lock import SideLock
+from .schema import APPLICATION_ID, VERSION
+
+WAL_PAGES = 2_000
+_PAGE = 4_096 + 24
+_MAGIC = b"SQLite format 3\0"
+TROUBLE = (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError)
+
+
+def _is_ours(path: Path) -> int:
+    """The schema version in the header of `path`: 0 for an empty file.  Raises StoreError for any other file than ours."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened: {error.strerror}. Choose another file with --db.") from error
+    if not head:
+        return 0
+    if not head.startswith(_MAGIC) or len(head) < 100:
+        raise StoreError(f"{path} is not a lifeline database; it was left as it is. Choose another file with --db.")
+    version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path} is a database of another program; it was left as it is. Choose another file with --db.")
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer lifeline (schema {version}, this one knows {VERSION}); it was left as it is. "
+            "Update lifeline-tui, or choose another file with --db."
+        )
+    return version
+
+
+def _connect(target: str) -> sqlite3.Connection:
+    conn = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+    # Bytes flipped on the disk must reach `verify`, not a decoding error.
+    conn.text_factory = lambda data: data.decode("utf-8", "replace")
+    return conn
+
+
+def _version(conn: sqlite3.Connection) -> int:
+    return int(conn.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _uri(path: Path, query: str) -> str:
+    return f"{path.absolute().as_uri()}?{query}"
+
+
+class Database:
+    """A connection that may write.  For one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(sentence(error, path)) from error
+        _is_ours(path)
+        self.lock = SideLock(path.with_name(path.name + ".lock"))
+        try:
+            self.conn = self._open()
+        except BaseException as error:
+            self.lock.close()
+            if isinstance(error, TROUBLE):
+                raise StoreError(sentence(error, path)) from error
+            raise
+        self._wal = path.with_name(path.name + "-wal")
+        self._wal_seen = 0
+
+    def _open(self) -> sqlite3.Connection:
+        conn = _connect(_uri(self.path, "mode=rw"))
+        try:
+            # Asked of SQLite, which first rolls back what a kill left behind; the header alone may speak of that.
+            if _version(conn) < VERSION:
+                with self.lock.held():
+                    # Another process may have been first.
+                    if _version(conn) < VERSION:
+                        from .migrations import migrate
+
+                        os.chmod(self.path, 0o600)
+                        migrate(conn)
+            if conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                with self.lock.held():
+                    conn.execute("PRAGMA journal_mode = WAL")
+            conn.execute("PRAGMA wal_autocheckpoint = 0")
+            conn.execute("PRAGMA synchronous = FULL")
+            conn.execute("PRAGMA foreign_keys = ON")
+            conn.execute("PRAGMA recursive_triggers = ON")
+            conn.execute("PRAGMA trusted_schema = OFF")
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk afterwards, or StoreError was raised and nothing is.
+
+        `durable=False` leaves out the fsync: a power cut may lose it, a kill does not.
+        """
+        conn = self.conn
+        try:
+            with self.lock.held():
+                if not durable:
+                    conn.execute("PRAGMA synchronous = NORMAL")
+                try:
+                    conn.execute("BEGIN IMMEDIATE")
+                    yield conn
+                    conn.execute("COMMIT")
+                finally:
+                    if conn.in_transaction:
+                        conn.execute("ROLLBACK")
+                    if not durable:
+                        conn.execute("PRAGMA synchronous = FULL")
+                self._fold_if_grown()
+        except TROUBLE as error:
+            raise StoreError(sentence(error, self.path)) from error
+
+    def _fold_if_grown(self) -> None:
+        """Fold the WAL back once it has grown by another `WAL_PAGES`; a reader in the way makes it partial, and that is fine."""
+        with suppress(OSError, sqlite3.Error):
+            size = os.stat(self._wal).st_size
+            if size - self._wal_seen > WAL_PAGES * _PAGE:
+                self._fold()
+                self._wal_seen = os.stat(self._wal).st_size
+
+    def _fold(self) -> None:
+        self.conn.execute("PRAGMA busy_timeout = 0")
+        try:
+            self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self.conn.execute("PRAGMA busy_timeout = 5000")
+
+    def close(self) -> None:
+        # The last connection to close checkpoints by itself: under the lock, that is harmless.
+        try:
+            with suppress(StoreError), self.lock.held():
+                with suppress(sqlite3.Error):
+                    self._fold()
+                self.conn.close()
+        finally:
+            self.conn.close()
+            self.lock.close()
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write and never creates a database; in a folder that is read-only it takes the file as it stands."""
+    if not path.exists():
+        raise StoreError(f"There is no database at {path}. Name another one with --db, or run `lifeline` to begin one.")
+    if _is_ours(path) < VERSION:
+        raise StoreError(f"{path} is of an older schema, or still empty. Open it once with `lifeline --db {path}`.")
+    for query in ("mode=ro", "mode=ro&immutable=1"):
+        conn = _connect(_uri(path, query))
+        try:
+            conn.execute("PRAGMA query_only = ON")
+            conn.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
+        except sqlite3.Error as error:
+            conn.close()
+            wal = path.with_name(path.name + "-wal")
+            if "immutable" in query or "malformed" in str(error) or "not a database" in str(error):
+                raise StoreError(sentence(error, path)) from error
+            if wal.exists() and wal.stat().st_size:
+                raise StoreError(
+                    f"{path} has changes in {wal.name} that cannot be read in a read-only folder. Copy both files elsewhere."
+                ) from error
+        else:
+            conn.execute("PRAGMA trusted_schema = OFF")
+            return conn
+    raise AssertionError("one of the two answers")

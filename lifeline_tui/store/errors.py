@@ -1,0 +1,38 @@
+"""What the store says when it cannot do what it was asked: always a sentence, never a traceback of SQLite's."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """Something that the operator can read and act on.  Nothing was half written."""
+
+
+class OwnedElsewhere(StoreError):
+    """Another live process runs this session; it can be watched here, and not written."""
+
+
+def sentence(error: Exception, path: Path) -> str:
+    """What `error` of SQLite or of the operating system means for the file at `path`, and what to do about it."""
+    text = str(error)
+    if isinstance(error, UnicodeEncodeError):
+        return f"A name has characters that cannot be stored ({error.reason}); nothing was written to {path}."
+    if isinstance(error, OverflowError):
+        return f"A number is too large to be stored ({text}); nothing was written to {path}."
+    if "append-only" in text or "one reply" in text:
+        return f"{text[:1].upper()}{text[1:]} ({path})."
+    if "disk is full" in text:
+        return f"The disk is full: nothing was written to {path}. Free some space, then try again."
+    if "readonly" in text or isinstance(error, PermissionError):
+        return f"{path} cannot be written: it, or its folder, is read-only for this user. Choose another file with --db."
+    if "not a database" in text:
+        return f"{path} is not a lifeline database. Choose another file with --db."
+    if "malformed" in text or "corrupt" in text:
+        return f"{path} is damaged ({text}). Copy it, run `lifeline verify` on it, and export what can still be read."
+    if "locked" in text or "busy" in text:
+        return f"{path} is being used by another program ({text}); nothing was written. Try again in a moment."
+    if isinstance(error, sqlite3.IntegrityError):
+        return f"{path} refused what was to be written, and nothing was: {text}."
+    return f"{path} could not be used, and nothing was written: {text}."

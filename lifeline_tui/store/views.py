@@ -1,0 +1,163 @@
+"""The four views that Datasette, DuckDB and the exporters read: plain joins, one session of them fast in a large file.
+
+`clean` stands for `body` where the raw JSON holds lone surrogates or NULs, so that no row is unreadable to another program.
+An attempt's facts were fixed by the machine when its reply was written; whatever else is said of it is the effective annotation:
+the operator's beats the machine's, then the highest seq wins (Law 6).  A field left out of a body has its default.
+Views hold no data: a change to one is a migration that drops it and makes it anew.
+"""
+
+from __future__ import annotations
+
+
+def _best(name: str, wanted: str, node: str = "a.node") -> str:
+    """The effective annotation `name` of an attempt: its column expression `wanted`."""
+    return (
+        f"(SELECT {wanted} FROM annotations e WHERE e.node = {node} AND e.puzzle IS a.puzzle AND e.field = '{name}'"
+        " AND e.by IN ('machine', 'operator') ORDER BY e.by = 'operator' DESC, e.seq DESC, e.id DESC LIMIT 1)"
+    )
+
+
+_VALUE = "json_extract(coalesce(e.clean, e.value), '$')"
+_TOLD = _best("feedback", "coalesce(e.clean, e.value)")
+
+
+def _fact(name: str) -> str:
+    return f"json_extract(coalesce(a.clean, a.value), '$.{name}')"
+
+
+def _of(node: str, path: str, default: str = "") -> str:
+    value = f"json_extract(coalesce({node}.clean, {node}.body), '$.{path}')"
+    return f"coalesce({value}, {default})" if default else value
+
+
+_FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", "score_shown")
+_STATED = ("action", "answer", "difficulty", "confidence", "flags", "claim")
+_ITEM = "json_extract(p.value, '$.record.{}')"
+
+_ATTEMPTS: dict[str, str] = {
+    "session": "a.session",
+    "node_id": "a.node",
+    "puzzle_id": "a.puzzle",
+    "parent_id": "r.parent",
+    "branch": _fact("branch"),
+    "via": f"coalesce({_fact('purpose')}, {_of('c', 'purpose', chr(39) + 'step' + chr(39))})",
+    "fork_group": f"coalesce({_fact('fork_group')}, {_of('c', 'group')})",
+    "sample_index": f"coalesce({_fact('sample_index')}, {_of('c', 'sample_index', '0')})",
+    "presentation": _fact("presentation"),
+    "form": _fact("form"),
+    "feedback_kind": _fact("feedback_kind"),
+    "prev_feedback_kind": _fact("prev_feedback_kind"),
+    "prev_truthful": _fact("prev_truthful"),
+    "prev_grade": _fact("prev_grade"),
+    "prediction": f"coalesce({_best('prediction', _VALUE)}, {_best('prediction', _VALUE, 'i.id')})",
+    "pack": _ITEM.format("pack"),
+    "family": _ITEM.format("family"),
+    "stratum": _ITEM.format("stratum"),
+    **{name: _fact(name) for name in _FACTS},
+    **{name: _best(name, _VALUE) for name in _STATED},
+    "key": _ITEM.format("answer.value"),
+    "shown_answer": f"json_extract({_TOLD}, '$.shown')",
+    "truthful": f"json_extract({_TOLD}, '$.truthful')",
+    "grade": _best("grade", _VALUE),
+    "score": f"CASE {_best('grade', _VALUE)} WHEN 'right' THEN {_of('o', 'plan.scoring.right', '1')}"
+    f" WHEN 'wrong' THEN {_of('o', 'plan.scoring.wrong', '0')}"
+    f" WHEN 'n/a' THEN CASE {_best('action', _VALUE)} WHEN 'lifeline' THEN {_of('o', 'plan.scoring.skip', '0')} END END",
+    "n_forged_ancestors": "r.forged_above",
+    "n_fake_ancestors": "r.fakes_above",
+    "first_fake_depth": "r.first_fake_depth",
+    "origin": "CASE r.kind WHEN 'assistant' THEN " + _of("r", "how", "'forged'") + " ELSE 'model' END",
+    "status": f"coalesce({_fact('status')}, {_of('r', 'status', chr(39) + 'complete' + chr(39))})",
+    "finish_reason_raw": _of("r", "finish_raw"),
+    "model_requested": f"coalesce({_of('c', 'model')}, {_of('o', 'model')})",
+    "model_returned": _of("r", "model_returned"),
+    "simulated": f"coalesce({_of('c', 'simulated')}, s.simulated)",
+    "params": _of("c", "params"),
+    "tokens_in": _of("r", "usage.input"),
+    "tokens_out": _of("r", "usage.output"),
+    "tokens_reasoning": _of("r", "usage.reasoning"),
+    "tokens_estimated": f"CASE WHEN {_of('r', 'usage')} IS NOT NULL THEN {_of('r', 'usage.exact', '1')} = 0 END",
+    "cost": _of("r", "usage.cost"),
+    "latency_ms": _of("r", "total_ms"),
+    "at": "r.at",
+    "plan": "s.plan",
+    "arm": _of("o", "plan.name", "s.plan"),
+    "seed": _of("o", "seed", "0"),
+}
+ATTEMPT_COLUMNS = tuple(_ATTEMPTS)
+
+_BEST_ATTEMPT = _best("attempt", "e.id")
+
+_ATTEMPTS_FROM = f"""
+FROM annotations a
+JOIN nodes r ON r.id = a.node AND r.copied_from IS NULL
+JOIN sessions s ON s.id = a.session
+LEFT JOIN nodes o ON o.id = r.root
+LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'
+LEFT JOIN nodes i ON i.id = {_fact("item")}
+LEFT JOIN json_each(coalesce(i.clean, i.body), '$.parts') p
+    ON json_extract(p.value, '$.kind') = 'item'
+    AND coalesce(json_extract(p.value, '$.puzzle'), json_extract(p.value, '$.record.id')) = a.puzzle
+WHERE a.field = 'attempt' AND a.by IN ('machine', 'operator') AND a.id = {_BEST_ATTEMPT}"""
+
+_MESSAGES = """
+SELECT n.session, n.id AS node_id, n.parent AS parent_id, n.root AS root_id, n.depth, n.seq, n.kind,
+    CASE WHEN n.kind IN ('reply', 'assistant') THEN 'assistant' ELSE n.kind END AS role,
+    CASE n.kind WHEN 'assistant' THEN coalesce(json_extract(coalesce(n.clean, n.body), '$.how'), 'forged') END AS how,
+    (SELECT group_concat(origin, ' ') FROM (SELECT DISTINCT t.value AS origin FROM json_tree(coalesce(n.clean, n.body)) t
+        WHERE t.key = 'origin' ORDER BY 1)) AS origins,
+    n.text, json_extract(coalesce(n.clean, n.body), '$.reasoning') AS reasoning,
+    CASE n.kind WHEN 'reply' THEN coalesce(json_extract(coalesce(n.clean, n.body), '$.status'), 'complete') END AS status,
+    n.forged_above AS n_forged_ancestors, n.fakes_above AS n_fake_ancestors, n.copied_from, s.simulated, n.at
+FROM nodes n JOIN sessions s ON s.id = n.session
+WHERE n.kind IN ('system', 'user', 'reply', 'assistant')"""
+
+_CALLS: dict[str, str] = {
+    "session": "c.session",
+    "call_id": "c.id",
+    "parent_id": "c.parent",
+    "reply_id": "r.id",
+    "seq": "c.seq",
+    "model_requested": _of("c", "model"),
+    "model_returned": _of("r", "model_returned"),
+    "simulated": _of("c", "simulated", "0"),
+    "via": _of("c", "purpose", "'step'"),
+    "fork_group": _of("c", "group"),
+    "sample_index": _of("c", "sample_index", "0"),
+    "renderer": _of("c", "renderer"),
+    "digest": _of("c", "digest"),
+    "params": _of("c", "params"),
+    "dropped": _of("c", "dropped"),
+    "status": f"CASE WHEN r.id IS NOT NULL THEN {_of('r', 'status', chr(39) + 'complete' + chr(39))} END",
+    "cause": _of("r", "cause"),
+    "finish_reason_raw": _of("r", "finish_raw"),
+    "tokens_in": _of("r", "usage.input"),
+    "tokens_out": _of("r", "usage.output"),
+    "tokens_reasoning": _of("r", "usage.reasoning"),
+    "cost": _of("r", "usage.cost"),
+    "first_ms": _of("r", "first_ms"),
+    "latency_ms": _of("r", "total_ms"),
+    "retries": f"CASE WHEN r.id IS NOT NULL THEN {_of('r', 'retries', '0')} END",
+    "redacted": f"CASE WHEN r.id IS NOT NULL THEN {_of('r', 'redacted', '0')} END",
+    "copied_from": "c.copied_from",
+    "asked_at": "c.at",
+    "replied_at": "r.at",
+}
+
+_BRANCHES = """
+SELECT b.session, s.title, b.name, b.tip, t.kind AS tip_kind, t.root AS root_id, t.depth, t.forged_above AS n_forged_ancestors,
+    t.fakes_above AS n_fake_ancestors, t.first_fake_depth, s.plan, s.model, s.simulated, t.at
+FROM branches b JOIN sessions s ON s.id = b.session JOIN nodes t ON t.id = b.tip"""
+
+
+def _view(name: str, columns: dict[str, str], rest: str) -> str:
+    listed = ",\n    ".join(f"{expression} AS {column}" for column, expression in columns.items())
+    return f"CREATE VIEW {name} AS SELECT\n    {listed}{rest}"
+
+
+VIEWS: dict[str, str] = {
+    "v_attempts": _view("v_attempts", _ATTEMPTS, _ATTEMPTS_FROM),
+    "v_messages": f"CREATE VIEW v_messages AS {_MESSAGES}",
+    "v_calls": _view("v_calls", _CALLS, "\nFROM nodes c LEFT JOIN nodes r ON r.parent = c.id AND r.kind = 'reply' WHERE c.kind = 'call'"),
+    "v_branches": f"CREATE VIEW v_branches AS {_BRANCHES}",
+}
+"""By name: the statement that makes it."""

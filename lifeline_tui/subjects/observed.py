@@ -1,0 +1,161 @@
+"""What a provider really sent, read from the wire beside litellm, and what that makes of the reply.
+
+litellm turns every ending into "stop": an unknown finish reason, a stream that broke off, a web page.  And it fills in usage that
+nobody reported.  So the bytes of a response also pass through here, whichever provider it is, and the status of a reply rests on
+them; litellm is asked only where they cannot be read (a binary protocol).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..core.nodes import Status
+
+COMPLETE = {"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed", "finished", "done"}
+COMPLETE |= {"tool_calls", "tool_use", "function_call"}
+TRUNCATED = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "model_length"}
+FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
+FILTERED |= {"guardrail_intervened", "error_toxic", "image_safety", "language"}
+FAILED = {"error", "failed", "network_error", "insufficient_system_resource", "malformed_response"}
+KEPT = 4096
+
+
+def _at(value: Any, *path: str | int) -> Any:
+    """`value[path[0]][path[1]]…`, or None where there is no such thing."""
+    for key in path:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and len(value) > key else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def message_in(data: Any) -> str:
+    """The words of an error object, however it is wrapped."""
+    for path in (("error", "message"), ("message",), ("error",), ("detail",), (0, "error", "message")):
+        found = _at(data, *path)
+        if found and isinstance(found, str):
+            return str(found)
+    return json.dumps(data.get("error") or data) if isinstance(data, dict) else ""
+
+
+class Observed:
+    """One HTTP exchange.  `sent`: a request went out; `status` and `headers` are None and empty until an answer came; `events`
+    counts JSON events; `finish` is the raw finish reason; `done`: the protocol's own end mark was seen; `error` is an error event's
+    message; `usage` holds the token counts that were reported."""
+
+    def __init__(self, on_event: Callable[[], None] = lambda: None) -> None:
+        self.on_event = on_event
+        self.sent, self.status, self.headers = False, None, {}  # type: tuple[bool, int | None, Mapping[str, str]]
+        self.events, self.bytes, self.head = 0, 0, b""
+        self.finish, self.error, self.model, self.fingerprint, self.done = "", "", "", "", False
+        self.usage: dict[str, Any] = {}
+        self._line: list[bytes] = []
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status, self.headers = status, headers
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    def feed(self, data: bytes) -> None:
+        """Bytes of the body as they arrive, cut anywhere."""
+        self.bytes += len(data)
+        if len(self.head) < KEPT:
+            self.head += data[: KEPT - len(self.head)]
+        first, *more = data.split(b"\n")
+        self._line.append(first)
+        for piece in more:
+            self.line(b"".join(self._line))
+            self._line = [piece]
+
+    def close(self) -> None:
+        """The body is over: a last line without a newline counts."""
+        self.line(b"".join(self._line))
+        self._line = []
+
+    def line(self, line: bytes) -> None:
+        line = line.strip().removeprefix(b"data:").strip()
+        if line == b"[DONE]":
+            self.done = True
+        if not line.startswith(b"{"):
+            return
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        self.events += 1
+        self.note(event)
+        self.on_event()
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Takes what it knows from one event: the shapes of OpenAI (three), Anthropic, Ollama, Gemini and Cohere."""
+        kind = event.get("type")
+        inner = _at(event, "response") or _at(event, "message")
+        whole = {**event, **inner} if kind in {"message_start", "response.completed", "response.incomplete"} and inner else event
+        finish = (
+            _at(event, "choices", 0, "finish_reason")
+            or _at(event, "delta", "stop_reason")
+            or _at(event, "delta", "finish_reason")
+            or _at(event, "candidates", 0, "finishReason")
+            or _at(event, "promptFeedback", "blockReason")
+            or _at(event, "done_reason")
+        )
+        if kind in {"response.completed", "response.incomplete"}:
+            finish = _at(whole, "incomplete_details", "reason") or whole.get("status")
+        self.finish = str(finish) if finish else self.finish
+        self.done = self.done or event.get("done") is True or kind == "message_stop"
+        if event.get("error") or kind in {"error", "response.failed"}:
+            self.error = message_in(inner if kind == "response.failed" else event) or "no reason was given"
+        self.model = str(whole.get("model") or whole.get("modelVersion") or self.model)
+        self.fingerprint = str(whole.get("system_fingerprint") or self.fingerprint)
+        counts = [whole.get("usage"), whole.get("usageMetadata"), event if "eval_count" in event else None]
+        for usage in counts:
+            if isinstance(usage, dict):
+                self.usage |= {name: value for name, value in usage.items() if value is not None}
+
+    def tokens(self) -> dict[str, int | None] | None:
+        """Reported tokens as {input, output, reasoning}; None when the provider reported none.  What it left out is None."""
+        names = {
+            "input": ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount"),
+            "output": ("completion_tokens", "output_tokens", "eval_count", "candidatesTokenCount"),
+        }
+        found = {part: next((self.usage[n] for n in ns if isinstance(self.usage.get(n), int)), None) for part, ns in names.items()}
+        thought = _at(self.usage, "completion_tokens_details", "reasoning_tokens")
+        thought = thought if thought is not None else _at(self.usage, "output_tokens_details", "reasoning_tokens")
+        thoughts = self.usage.get("thoughtsTokenCount")
+        if found["input"] is not None:  # Anthropic counts what it cached apart
+            found["input"] += sum(self.usage.get(f"cache_{did}_input_tokens", 0) for did in ("creation", "read"))
+        if found["output"] is not None and thoughts:  # and Gemini what it thought
+            found["output"] += thoughts
+        if all(value is None for value in found.values()):
+            return None
+        return {**found, "reasoning": thought if thought is not None else thoughts}
+
+    def verdict(self, text: bool, reasoning: bool, guess: str) -> tuple[Status, str, str]:
+        """(status, cause, raw finish reason) of a stream that ended without an exception.  `guess` is litellm's finish reason,
+        which counts only if no event could be read although text arrived."""
+        finish = self.finish or (guess if not self.events and (text or reasoning) else "")
+        word, where = finish.lower(), f"HTTP {self.status}, {self.content_type or 'no content type'}, {self.bytes} bytes"
+        if self.error:
+            return Status.ERROR, f"the provider reported an error in mid-stream: {self.error}", finish
+        if word in FILTERED:
+            if text:
+                return Status.FILTERED, f"the provider cut the reply off ({finish})", finish
+            return Status.REFUSED, f"the provider refused to answer ({finish})", finish
+        if word in TRUNCATED:
+            return Status.TRUNCATED, "the token limit was reached" + ("" if text else " before any text"), finish
+        if word in FAILED:
+            return Status.ERROR, f"the provider gave up ({finish})", finish
+        if not finish and self.events and not self.done:
+            return Status.ERROR, "the stream ended before a finish reason", finish
+        if not text:
+            what = "reasoning but no text" if reasoning else "nothing" if self.events else "no reply that could be read"
+            return Status.EMPTY, f"the server sent {what} ({where})", finish
+        if not finish:
+            return Status.COMPLETE, "the server ended the stream without a finish reason", finish
+        unknown = "" if word in COMPLETE else f"the finish reason “{finish}” is not known; the reply may not be complete"
+        return Status.COMPLETE, unknown, finish

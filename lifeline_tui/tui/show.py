@@ -1,0 +1,21 @@
+"""The one way from text of any source into a widget.
+
+A bare string handed to a widget is parsed as markup, which can run actions, and its control characters reach the terminal raw
+(Law 4).  So a widget is only ever given what `shown` returns.
+"""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from ..core.text import visible, visible_line
+
+
+def shown(text: str, style: str = "") -> Content:
+    """`text` made visible, never parsed as markup.  `style` is ours, in Textual's notation (``"bold $origin-model"``)."""
+    return Content.styled(visible(text), style) if style else Content(visible(text))
+
+
+def shown_line(text: str, style: str = "", limit: int = 200) -> Content:
+    """Like `shown`, on one line of at most `limit` characters."""
+    return shown(visible_line(text, limit), style)

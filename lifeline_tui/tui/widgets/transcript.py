@@ -1,0 +1,356 @@
+"""The transcript: who wrote what, line by line, over any length, while more of it streams in.
+
+Lines are drawn on demand (no widget per message) from a `Column`.  Deltas are gathered and drawn at most every 30 ms, and each costs
+its last line.  The view follows the end until the operator scrolls away, and stays put when heights above it turn out otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import monotonic
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.timer import Timer
+
+from ...core.text import visible, visible_line
+from ..blocks import Block
+from ..column import Column
+from ..glyphs import glyphs_of
+
+FLUSH_EVERY = 0.03
+"""Seconds between two paintings of streamed text."""
+GUTTER = 2
+"""Cells to the left of the text: the writer's bar and a space."""
+
+
+class Transcript(ScrollView, can_focus=True):
+    """A list of blocks with a cursor.  `cursor` is the index of the block it is on, -1 while there is none."""
+
+    ALLOW_SELECT = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "cursor(1)", "Next block", show=False, id="transcript.next"),
+        Binding("up", "cursor(-1)", "Previous block", show=False, id="transcript.previous"),
+        Binding("enter", "select", "Open block", show=False, id="transcript.select"),
+        Binding("home", "jump(False)", "First block", show=False, id="transcript.first"),
+        Binding("end", "jump(True)", "Last block", show=False, id="transcript.last"),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "transcript--model",
+        "transcript--operator",
+        "transcript--template",
+        "transcript--forged",
+        "transcript--edited",
+        "transcript--imported",
+        "transcript--other_model",
+        "transcript--tag",
+        "transcript--fake",
+        "transcript--error",
+        "transcript--quiet",
+        "transcript--dim",
+        "transcript--reasoning",
+        "transcript--here",
+    }
+    DEFAULT_CSS = """
+    Transcript {
+        overflow: hidden scroll;
+        scrollbar-size-vertical: 1;
+        & > .transcript--model { color: $origin-model; }
+        & > .transcript--operator { color: $origin-operator; }
+        & > .transcript--template { color: $origin-template; }
+        & > .transcript--forged { color: $origin-forged; }
+        & > .transcript--edited { color: $origin-edited; }
+        & > .transcript--imported { color: $origin-imported; }
+        & > .transcript--other_model { color: $origin-other; }
+        & > .transcript--tag { color: $text-muted; }
+        & > .transcript--quiet { color: $text-muted; }
+        & > .transcript--fake { color: $tone-fake; text-style: bold; }
+        & > .transcript--error { color: $tone-error; text-style: bold; }
+        & > .transcript--dim { color: $text-muted; }
+        & > .transcript--reasoning { color: $text-muted; text-style: italic; }
+        & > .transcript--here { background: $cursor-line; }
+    }
+    """
+
+    cursor: var[int] = var(-1)
+
+    class BlockSelected(Message):
+        """The operator pressed enter on a block, or clicked it."""
+
+        def __init__(self, transcript: Transcript, block_id: str) -> None:
+            super().__init__()
+            self.transcript = transcript
+            self.block_id = block_id
+
+        @property
+        def control(self) -> Transcript:
+            return self.transcript
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.following = True
+        """Whether the view stays at the end while text arrives."""
+        self._column = Column()
+        self._pending: dict[str, list[str]] = {}
+        self._timer: Timer | None = None
+        self._flushed = 0.0
+        self._moving = False
+        self._styles: dict[tuple[str, ...], Style] = {}
+
+    # -- what it shows ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(self._column.blocks)
+
+    @property
+    def current_block(self) -> Block | None:
+        """The block under the cursor."""
+        return self._column.blocks[self.cursor] if 0 <= self.cursor < len(self._column.blocks) else None
+
+    def set_blocks(self, blocks: Iterable[Block]) -> None:
+        """Shows `blocks` from their end, and forgets the old ones."""
+        self._pending.clear()
+        self._column.set(blocks)
+        self.following = True
+        self.cursor = len(self._column.blocks) - 1
+        self._settle()
+
+    def append_block(self, block: Block) -> None:
+        at_end = self.cursor == len(self._column.blocks) - 1
+        self._column.append(block)
+        if at_end and self.following:
+            self.cursor = len(self._column.blocks) - 1
+        self._settle()
+
+    def replace_block(self, block_id: str, block: Block) -> None:
+        """Puts `block` where `block_id` is, with all its text: deltas of it that are not drawn yet are dropped."""
+        self._pending.pop(block_id, None)
+        at = self._column.place(block_id)
+        if at is None:
+            self.append_block(block)
+            return
+        keep = self._anchor()
+        self._column.replace(at, block)
+        self._settle(keep)
+
+    def stream(self, block_id: str, text: str) -> None:
+        """More text of a block, drawn within 30 ms."""
+        self._pending.setdefault(block_id, []).append(text)
+        if self._timer is None:
+            wait = FLUSH_EVERY - (monotonic() - self._flushed)
+            if wait <= 0:
+                self.flush()
+            else:
+                self._timer = self.set_timer(wait, self.flush)
+
+    def flush(self) -> None:
+        """Draws what has streamed in so far."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        pending, self._pending = self._pending, {}
+        keep = self._anchor()
+        for block_id, deltas in pending.items():
+            at = self._column.place(block_id)
+            if at is None:
+                continue
+            was = self._column.height
+            first = self._column.top(at) + self._column.grow(at, "".join(deltas))
+            end = max(was, self._column.height) if was != self._column.height else self._column.top(at + 1)
+            self.refresh_lines(first, end - first)
+        self._settle(keep, repaint=False)
+        self._flushed = monotonic()
+
+    # -- where it stands -------------------------------------------------------------------------------------------------------
+
+    def _anchor(self) -> tuple[int, int] | None:
+        """The block at the top of the view and how far into it the view starts."""
+        if not self._column.blocks:
+            return None
+        y = self.scroll_offset.y
+        at = self._column.at(y)
+        return at, y - self._column.top(at)
+
+    def _settle(self, keep: tuple[int, int] | None = None, repaint: bool = True) -> None:
+        """Lays out what is in view and a page to either side of it, and keeps the view where it was: at the end, or at `keep`."""
+        page = self.size.height
+        if not page:
+            return
+        column = self._column
+        last = len(column.blocks) - 1
+        self._moving = True
+        if column.blocks:
+            at, into = (last, 0) if self.following else keep or self._anchor() or (0, 0)
+            column.measure_about(at, 2 * page, 2 * page)
+            into = min(into, column.measure(at) - 1)
+            y = column.height - page if self.following else column.top(at) + into
+        else:
+            y = 0
+        size = Size(self.scrollable_content_region.width, column.height)
+        if size != self.virtual_size:
+            # Set without a layout of the whole screen: neither the size of this widget nor its scrollbar depends on it.
+            self.set_reactive(Transcript.virtual_size, size)
+            self._scroll_update(size)
+        if y != self.scroll_y:
+            self.scroll_to(y=max(0, y), animate=False, force=True)
+        self._moving = False
+        if repaint:
+            self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if not self._moving:
+            self.following = new_value >= self.max_scroll_y
+            self._settle()
+
+    def on_resize(self, event: events.Resize) -> None:
+        width = self.scrollable_content_region.width - GUTTER
+        if width > 0 and width != self._column.width:
+            keep = self._anchor()
+            self._column.resize(width)
+            self._settle(keep)
+        else:
+            self._settle()
+
+    # -- the cursor ------------------------------------------------------------------------------------------------------------
+
+    def watch_cursor(self) -> None:
+        self.refresh()
+
+    def action_cursor(self, step: int) -> None:
+        """To the next or the previous block; through a block taller than the view by half pages first."""
+        column, page = self._column, self.size.height
+        if not column.blocks:
+            return
+        top, bottom = column.top(self.cursor), column.top(self.cursor) + column.measure(self.cursor) - 1
+        if step > 0 and bottom > self.scroll_offset.y + page and top <= self.scroll_offset.y + page:
+            self.scroll_to(y=min(self.scroll_offset.y + page // 2, bottom - page), animate=False)
+        elif step < 0 and top < self.scroll_offset.y < bottom:
+            self.scroll_to(y=max(self.scroll_offset.y - page // 2, top), animate=False)
+        else:
+            self.move_cursor(self.cursor + step)
+
+    def action_jump(self, to_end: bool) -> None:
+        self.move_cursor(len(self._column.blocks) - 1 if to_end else 0)
+
+    def move_cursor(self, index: int) -> None:
+        """Puts the cursor on a block and brings it into view."""
+        column, page = self._column, self.size.height
+        if not column.blocks:
+            return
+        self.cursor = max(0, min(len(column.blocks) - 1, index))
+        if self.cursor == len(column.blocks) - 1 and column.measure(self.cursor) <= page:
+            self.following = True
+            self._settle()
+            return
+        column.measure_about(self.cursor, page, page)
+        top, y = column.top(self.cursor), self.scroll_offset.y
+        bottom = top + column.measure(self.cursor) - 1
+        if top < y or bottom - top >= page:
+            y = top
+        elif bottom > y + page:
+            y = bottom - page
+        self.following = False
+        self._settle((column.at(y), y - column.top(column.at(y))))
+
+    def show_block(self, block_id: str) -> bool:
+        """Puts the cursor on the block of that id; False where there is none."""
+        at = self._column.place(block_id)
+        if at is not None:
+            self.move_cursor(at)
+        return at is not None
+
+    def action_select(self) -> None:
+        if (block := self.current_block) is not None:
+            self.post_message(self.BlockSelected(self, block.id))
+
+    def on_click(self, event: events.Click) -> None:
+        y = event.get_content_offset_capture(self).y + self.scroll_offset.y
+        if self.text_selection is None and self._column.blocks and y < self._column.height:
+            self.cursor = self._column.at(y)
+            self.action_select()
+
+    # -- drawing ---------------------------------------------------------------------------------------------------------------
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def _style(self, *names: str) -> Style:
+        """The widget's own style under those of the named component classes."""
+        style = self._styles.get(names)
+        if style is None:
+            parts = [self.get_component_rich_style(f"transcript--{name}", partial=True) for name in names if name]
+            style = self._styles[names] = Style.combine([self.rich_style, *parts])
+        return style
+
+    def render_line(self, y: int) -> Strip:
+        width, line = self.size.width, self.scroll_offset.y + y
+        if not self._column.blocks or line >= self._column.height:
+            return Strip.blank(width, self.rich_style)
+        at = self._column.at(line)
+        strip = self._line_of(at, line - self._column.top(at), line)
+        return strip.adjust_cell_length(width, self._style("here") if self._at_cursor(at, line) else self.rich_style)
+
+    def _at_cursor(self, at: int, line: int) -> bool:
+        return at == self.cursor and self.has_focus and line < self._column.top(at + 1) - 1
+
+    def _line_of(self, at: int, row: int, line: int) -> Strip:
+        block, flow, glyphs = self._column.blocks[at], self._column.flow(at), glyphs_of(self)
+        if row > len(flow.lines) + (flow.cut > 0):
+            return Strip([])
+        here = "here" if self._at_cursor(at, line) else ""
+        writer = self._style(here, block.origin)
+        bar = glyphs.bar_here if at == self.cursor else glyphs.bar_thought if block.reasoning else glyphs.bar
+        gutter = Segment(f"{bar} ", writer)
+        if row == 0:
+            glyph = glyphs.origin.get(block.origin, "?")
+            name = Segment(f"{glyph} {visible_line(block.heading, 60)}", writer + Style(bold=True))
+            tags = "".join(f" {glyphs.dot} {visible_line(tag, 60)}" for tag in block.tags)
+            return Strip([gutter, name, Segment(tags, self._style(here, block.tone or "tag"))])
+        if row > len(flow.lines):
+            note = f"{glyphs.more} {flow.cut:,} more characters are not shown here"
+            return Strip([gutter, Segment(note, self._style(here, "tag"))])
+        style = self._style(here, "reasoning" if block.reasoning else "dim" if block.dim else "")
+        return Strip([gutter, *self._text(flow.lines[row - 1], style, line)])
+
+    def _text(self, text: str, style: Style, line: int) -> list[Segment]:
+        """A line of text, its selected stretch marked, each segment knowing its place (which is how the mouse finds it)."""
+        span = self.text_selection.get_span(line) if self.text_selection is not None else None
+        if span is None:
+            return [Segment(text, style + Style.from_meta({"offset": (0, line)}))]
+        start, end = span[0], len(text) if span[1] == -1 else span[1]
+        marked = style + self.screen.get_component_rich_style("screen--selection")
+        pieces = [(0, text[:start], style), (start, text[start:end], marked), (end, text[end:], style)]
+        return [Segment(part, look + Style.from_meta({"offset": (x, line)})) for x, part, look in pieces if part]
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text as it is laid out, headings left out."""
+        first = selection.start.y if selection.start is not None else 0
+        last = selection.end.y if selection.end is not None else self._column.height - 1
+        lines: list[str] = []
+        for y in range(first, min(last, self._column.height - 1) + 1):
+            at = self._column.at(y)
+            row = y - self._column.top(at) - 1
+            drawn = self._column.flow(at).lines
+            if 0 <= row < len(drawn) and (span := selection.get_span(y)) is not None:
+                lines.append(drawn[row][span[0] : None if span[1] == -1 else span[1]])
+        return "\n".join(lines), "\n"
+
+    def copyable(self) -> str:
+        """The text of the current block, visible and whole."""
+        block = self.current_block
+        return visible(block.text) if block is not None else ""
