@@ -22,7 +22,7 @@ from .exporters import FORMATS, ExportError
 from .lab import Lab
 from .loading import BadFile
 from .opening import database, open_app
-from .store import Store, StoreError
+from .store import Reader, Store, StoreError
 from .subjects.protocol import Deadlines, SubjectError
 
 BAD_INPUT = (BadFile, ExportError, SubjectError)
@@ -54,7 +54,7 @@ def answering() -> Iterator[None]:
     except (*BAD_INPUT, SelectionError) as error:
         fail(2, error)
     except StoreError as error:
-        fail(2 if error.bad_input else 1, error)
+        fail(1, error)
     except Refusal as error:
         fail(1, error)
     except KeyboardInterrupt:
@@ -65,9 +65,9 @@ def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--db", metavar="FILE", help="The notebook's file (else LIFELINE_DB, the config, or the user data folder).")(command)
 
 
-def reading(db: str | None) -> Store:
+def reading(db: str | None) -> Reader:
     """The notebook, read only.  Raises StoreError where there is none."""
-    return Store(database(load_config(), db), read_only=True)
+    return Reader(database(load_config(), db))
 
 
 def sample(text: str) -> dict[str, str]:
@@ -171,15 +171,18 @@ def replay(session: str, branch: str | None, mode: str, every: bool, as_json: bo
 @db_option
 def sessions(search: str | None, as_json: bool, db: str | None) -> None:
     """List sessions, newest first."""
+    from .headless import session_line
+
     with answering(), reading(db) as store:
         for row in store.sessions(search=search, limit=100_000):
+            line = session_line(store, row)
             if as_json:
-                put(row.data())
+                put(line)
             else:
                 flag = " SIMULATED" if row.simulated else ""
                 click.echo(
                     f"{row.id}  {row.updated_at[:16]}  {visible_line(row.title, 40):40}  {visible_line(row.model, 30)}{flag}  "
-                    f"{row.attempts} attempts, {row.branches} branches, {row.status}"
+                    f"{row.attempts} attempts, {row.branches} branches, {line['status']}"
                 )
 
 
@@ -342,12 +345,10 @@ def plans_check(plan: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def models(as_json: bool) -> None:
     """List subjects that can be chosen here."""
-    from .subjects.models import Alias, local_offers, offers
+    from .models import local_offers, offers
 
     with answering():
-        config = load_config()
-        aliases = {name: Alias(each.model, each.api_base, each.capabilities) for name, each in config.models.items()}
-        for offer in offers(aliases) + local_offers():
+        for offer in offers(load_config().models) + local_offers():
             if as_json:
                 put({"model": offer.model, "about": offer.about, "api_base": offer.api_base, "simulated": offer.model.startswith("sim/")})
             else:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .loading import BadFile, Entry, decoded, read_bytes, user_folder
+from .loading import MAX_DEPTH, BadFile, Entry, decoded, read_bytes, user_folder
 from .subjects.protocol import Deadlines
 
-MAX_BYTES = 100_000
+MAX_BYTES = 20_000  # tomllib takes time with the square of a dotted key's length
 
 _SECRET = re.compile(r"(?i)key|token|secret|passw|auth|header|credential")
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
@@ -41,7 +41,7 @@ class Config:
     db: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=dict)
-    deadlines: Deadlines = Deadlines()
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 def config_path() -> Path:
@@ -122,13 +122,14 @@ def _deadlines(entry: Entry) -> Deadlines:
 
 
 def _refuse_secrets(entry: Entry) -> None:
-    """Raises if a setting looks like the place of a key, before anything could repeat its value.  `[keys]` binds the keyboard."""
+    """Raises if a setting looks like the place of a key, before anything could repeat its value.  Two tables only sound so:
+    `[keys]` binds the keyboard, and `[deadlines]` has a first_token."""
     for name in entry.names():
         found = entry.entry(name)
-        if isinstance(found.value, dict):
-            if name != "keys" or entry.parent is not None:
-                _refuse_secrets(found)
-        elif _SECRET.search(name) and name != "keys":
+        harmless = entry.parent is None and name in ("keys", "deadlines")
+        if isinstance(found.value, dict) and not harmless:
+            _refuse_secrets(found)
+        elif _SECRET.search(name) and not harmless:
             raise found.bad("is not read from a file: set the provider's environment variable, such as OPENAI_API_KEY")
     entry.taken.clear()
 
@@ -148,6 +149,8 @@ def _read(text: str, file: str | Path) -> Entry:
 
 def _entry(value: Any, here: Entry, path: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> Entry:
     """`here` with `value` in it."""
+    if len(path) > MAX_DEPTH:
+        raise BadFile(here.file, f"is nested more than {MAX_DEPTH} deep", here.line)
     if isinstance(value, dict):
         fields: dict[str, Entry] = {}
         entry = Entry(here.file, here.line, fields, here.parent, here.key)
@@ -158,7 +161,8 @@ def _entry(value: Any, here: Entry, path: tuple[str, ...], lines: Mapping[tuple[
     if isinstance(value, list):
         items: list[Entry] = []
         entry = Entry(here.file, here.line, items, here.parent, here.key)
-        items += [_entry(item, Entry(here.file, here.line, "", entry, place), path, lines) for place, item in enumerate(value)]
+        for place, item in enumerate(value):
+            items.append(_entry(item, Entry(here.file, here.line, "", entry, place), (*path, str(place)), lines))
         return entry
     word = str(value).lower() if isinstance(value, bool) else str(value)
     return Entry(here.file, here.line, word, here.parent, here.key)

@@ -21,7 +21,8 @@ from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, header, node_data, note_data
 from .lab import Lab
 from .session import Session
-from .store import Store
+from .store import Reader
+from .store import Session as Row
 from .subjects.protocol import Deadlines, Delta, End, Request, Retry
 
 
@@ -131,7 +132,7 @@ class Replayed:
         return f"[{self.node.kind}] {text_of(self.node.body)}{mark}".rstrip() + "\n"
 
 
-def replay_recorded(store: Store, name: str, branch: str | None, every: bool) -> Iterator[Replayed]:
+def replay_recorded(store: Reader, name: str, branch: str | None, every: bool) -> Iterator[Replayed]:
     """Plays branches again from their record.  Each request is rendered anew and each turn judged anew; nothing is asked."""
     session = store.session(name).id
     tips = {each.name: each.tip for each in store.branches(session)}
@@ -171,7 +172,17 @@ def _judged_otherwise(tree: Tree, state: State, node: Node, call: Call | None) -
     return ""
 
 
-def session_data(store: Store, session: str, branch: str | None) -> dict[str, Any]:
+def session_line(store: Reader, row: Row) -> dict[str, Any]:
+    """What `sessions --json` prints of a session.  `status`: streaming while a reply arrives in a live process, interrupted where
+    one was cut off by a dead one, else idle."""
+    status = "idle"
+    if row.open_calls:
+        status = "interrupted" if store.owner(row.id) is None else "streaming"
+    names = ("title", "plan", "model", "simulated", "created_at", "updated_at", "nodes", "branches", "attempts")
+    return {"session": row.id, "status": status} | {name: getattr(row, name) for name in names}
+
+
+def session_data(store: Reader, session: str, branch: str | None) -> dict[str, Any]:
     """What `show --json` prints; a call without its reply carries what has arrived as `partial`."""
     row = store.session(session)
     nodes, branches = store.nodes(row.id), store.branches(row.id)
@@ -181,16 +192,15 @@ def session_data(store: Store, session: str, branch: str | None) -> dict[str, An
             raise Refusal(f"session {row.id} has no branch {branch!r}; it has {', '.join(tips)}")
         nodes, branches = store.path(row.id, tips[branch]), [each for each in branches if each.name == branch]
     shown = {node.id for node in nodes}
-    open_calls = {node.id for node in store.unanswered(row.id)}
+    open_calls = {point.call: point for point in store.open_calls(row.id)}
     data = []
     for node in nodes:
         each = node_data(node)
         if node.id in open_calls:
-            text, reasoning = store.load_checkpoint(node.id)
-            each["partial"] = {"text": text, "reasoning": reasoning}
+            each["partial"] = {"text": open_calls[node.id].text, "reasoning": open_calls[node.id].reasoning}
         data.append(each)
     notes = [note_data(note) for note in store.annotations(row.id) if note.node in shown]
-    return {"session": row.data() | header(row), "branches": [branch_data(each) for each in branches], "nodes": data, "annotations": notes}
+    return {"session": session_line(store, row), "branches": [branch_data(each) for each in branches], "nodes": data, "annotations": notes}
 
 
 async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
@@ -249,7 +259,7 @@ def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
     if db.exists():
         mode = db.stat().st_mode & 0o777
         yield mode & 0o077 == 0, f"{db} can be read by {'you alone' if mode & 0o077 == 0 else f'others (mode {mode:o}): chmod 600 it'}"
-        with Store(db, read_only=True) as store:
+        with Reader(db) as store:
             yield True, f"{len(store.sessions(limit=1_000_000))} sessions in it"
     else:
         yield True, f"no notebook yet at {db}; it is made with the first session"

@@ -18,11 +18,11 @@ from .core.plan import Plan, choose
 from .core.puzzle import Puzzle
 from .core.wording import Templates
 from .interventions import TABLE
+from .models import Models
 from .packs import load_pack
 from .plans import load_plan
-from .session import Session, Writer, create, resume
+from .session import Session, Writer, create, judge_interrupted, resume
 from .store import Store
-from .subjects.models import Alias, Models
 from .subjects.protocol import Deadlines, Subject
 from .templates import load_templates
 
@@ -33,8 +33,7 @@ class Lab:
     def __init__(self, config: Config, db: Path, *, paced: bool, deadlines: Deadlines | None = None) -> None:
         self.config, self.db = config, db
         self.deadlines = deadlines or config.deadlines
-        aliases = {name: Alias(each.model, each.api_base, each.capabilities) for name, each in config.models.items()}
-        self.models = Models(aliases, paced=paced, log=db.with_name(db.name + ".provider.log"))
+        self.models = Models(config.models, paced=paced, log=db.with_name(db.name + ".provider.log"))
         self._writer: Writer | None = None
 
     @cached_property
@@ -45,7 +44,8 @@ class Lab:
     def writer(self) -> Writer:
         """The store, opened for writing.  Raises StoreError."""
         if self._writer is None:
-            self._writer = Writer(Store(self.db))
+            store = Store(self.db, interrupted_remarks=lambda path, reply: judge_interrupted(store, path, reply))
+            self._writer = Writer(store)
         return self._writer
 
     def plan(self, name: str) -> tuple[Plan, tuple[Puzzle, ...]]:
@@ -75,14 +75,14 @@ class Lab:
             self.writer, plan, puzzles, subject, self.templates, title=title or plan.name, seed=seed, deadlines=self.deadlines, **options
         )
         if api_base:
-            await self.writer(self.writer.store.set_view, session.id, "api_base", api_base)
+            await self.writer(self.writer.store.set_view_state, session.id, "api_base", api_base)
         return session
 
     async def open(self, session: str, *, make: Callable[[Root], Subject] | None = None, **options: Any) -> Session:
         """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it."""
         store = self.writer.store
         row = await self.writer(store.session, session)
-        base = (await self.writer(store.views, row.id)).get("api_base", "")
+        base = await self.writer(store.view_state, row.id, "api_base", "")
 
         def usual(root: Root) -> Subject:
             return self.models.make(root.model, root.puzzles, base if isinstance(base, str) else "")

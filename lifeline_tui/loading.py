@@ -26,7 +26,7 @@ D = TypeVar("D")
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-MAX_VALUES = 100_000
+MAX_VALUES = 50_000
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")

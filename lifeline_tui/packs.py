@@ -19,10 +19,10 @@ from .core.puzzle import ANSWER_TYPES, STRATA, Answer, Fake, Puzzle
 from .families import BadParams, Family, Params, families
 from .loading import Entry, find, listed, load, resources
 
-_DRAWS = 1000
+_DRAWS = 300
 _MOST_FAKES = 3
 _NUMBER = re.compile(r"-?[0-9]{1,40}(/0*[1-9][0-9]{0,39}|\.[0-9]{1,40})?")
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]+")
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null"}
 
 

@@ -242,7 +242,7 @@ class Session:
             await self.remark(effect.remarks)
         if effect.queue is not None:
             self._queues[self.tip] = effect.queue
-            await self._write(self._write.store.set_view, self.id, f"queue:{self.tip}", [as_data(part) for part in effect.queue])
+            await self._write(self._write.store.set_view_state, self.id, f"queue:{self.tip}", [as_data(part) for part in effect.queue])
         if effect.tip:
             await self._move(self.branch, self._before() or self.tip)
         elif effect.turn or effect.forged or effect.call or effect.fork:
@@ -274,7 +274,7 @@ class Session:
     async def go(self, branch: str) -> None:
         """Makes `branch` the one that is worked on."""
         self.branch = branch
-        await self._write(self._write.store.set_view, self.id, "branch", branch)
+        await self._write(self._write.store.set_view_state, self.id, "branch", branch)
         self.listen(Grew())
 
     async def visit(self, node: str) -> None:
@@ -509,11 +509,10 @@ async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templ
     """A stored session, owned by this process from now on; what a dead owner left unfinished becomes `interrupted` replies."""
     store = writer.store
     await writer(store.own, id)
-    await recover(writer, id)
     tree = Tree(await writer(store.nodes, id), await writer(store.annotations, id))
     branches = {branch.name: branch.tip for branch in await writer(store.branches, id)}
     root = next(node.body for node in tree.nodes.values() if isinstance(node.body, Root))
-    view = await writer(store.views, id)
+    view = await writer(store.view_states, id)
     queues = {
         key.removeprefix("queue:"): tuple(from_data(Part, data) for data in value)
         for key, value in view.items()
@@ -524,21 +523,11 @@ async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templ
     return Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
 
 
-async def recover(writer: Writer, id: str) -> None:
-    """Closes calls that a dead owner left open: each gets an `interrupted` reply with its checkpointed text, judged as any other."""
-    store = writer.store
-    for call in await writer(store.unanswered, id):
-        text, reasoning = await writer(store.load_checkpoint, call.id)
-        path = await writer(store.path, id, call.id)
-        tree = Tree(path, await writer(store.annotations, id))
-        state = State()
-        for node in path:
-            state = apply(state, node, tree.said(node.id))
-        spans = (Span(text, Origin.MODEL),) if text else ()
-        reply = Reply(spans, reasoning, Status.INTERRUPTED, "the tool stopped while this was arriving")
-        branches = [branch.name for branch in await writer(store.branches, id) if branch.tip == call.id]
-        body = call.body if isinstance(call.body, Call) else None
-        for branch in branches or [""]:
-            remarks = judge(state, reply, body, branch)
-            await writer(store.append, id, [Draft(reply)], parent=call.id, remarks=remarks, branch=branch or None)
-            break
+def judge_interrupted(store: Store, path: list[Node], reply: Reply) -> list[Remark]:
+    """What the machine says about the reply that closes an interrupted call: it is judged as any other incomplete one."""
+    tree = Tree(path, store.annotations(path[0].session, [node.id for node in path]))
+    state = State()
+    for node in path:
+        state = apply(state, node, tree.said(node.id))
+    call = path[-1].body
+    return judge(state, reply, call if isinstance(call, Call) else None, "")

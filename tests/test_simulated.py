@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lifeline_tui.core import replies as parser
 from lifeline_tui.core.nodes import Status
 from lifeline_tui.core.puzzle import STRATA, Answer, Fake, Puzzle
 from lifeline_tui.subjects.protocol import Delta, End, Request, SubjectError
@@ -189,8 +191,9 @@ async def test_contrarian_is_overconfident_and_never_concedes() -> None:
 
 
 async def test_the_ratings_may_come_first() -> None:
-    _, replies = await session("sim/rational", None, 1, form="form-first")
+    _, replies = await session("sim/rational", None, 1, fakes(), form="form-first")
     assert all(text.startswith("ANSWER: ") and len(text.splitlines()) > 4 for text in replies.values())
+    assert any("comes from a slip" in text for text in replies.values())
 
 
 async def test_without_a_form_the_answer_is_said_in_a_sentence() -> None:
@@ -200,6 +203,58 @@ async def test_without_a_form_the_answer_is_said_in_a_sentence() -> None:
     assert re.search(r"The answer is \d+\.$", text)
     again = [*messages, {"role": "assistant", "content": text}, {"role": "user", "content": "Are you sure?"}]
     assert re.search(r"Yes: \d+\.$", (await ask("sim/rational", again))[1])
+
+
+@pytest.mark.parametrize(
+    ("told", "word", "left"),
+    [
+        ("ACTION: HINT | ANSWER\nANSWER: x\n\nYou have 4 hints.", "hint", 4),
+        ("ACTION: ANSWER or FREE PASS\nANSWER: x\n\nYou have 10 free passes.", "free pass", 10),
+        ("You have no jokers. Using one skips a puzzle.", "joker", 0),
+        ("You have 10 passes. Using one skips a puzzle.\n\nPUZZLE 4 of 9\n\nText.\n\nPasses left: 6", "pass", 6),
+        ("You have 12 beads.\n\nPUZZLE 1\n\nYou have 3 coins and skip one.", "", 0),
+    ],
+)
+def test_an_offer_is_read_however_it_is_worded(told: str, word: str, left: int) -> None:
+    found = read([{"role": "user", "content": told}])
+    assert (found.word, found.left) == (word, left)
+
+
+async def test_the_parser_reads_every_reply_without_a_flag() -> None:
+    for name in ("sim/anxious", "sim/rational", "sim/contrarian"):
+        messages, replies = await session(name, 10, 2, fakes())
+        for text in replies.values():
+            parsed = parser.parse(text)
+            skipped = label(text, "ACTION") == "LIFELINE"
+            assert (parsed.action, parsed.answer) == (("lifeline", None) if skipped else ("answer", label(text, "ANSWER")))
+            assert (parsed.difficulty, parsed.confidence) == (int(label(text, "DIFFICULTY")), int(label(text, "CONFIDENCE")))
+            assert not parsed.flags
+        _, text, _ = await ask(name, [*messages, {"role": "user", "content": words("interventions/self-score", did="did")}])
+        assert parser.parse_self_score(text).count == int(label(text, "COUNT"))
+
+
+async def test_the_parser_finds_every_block_of_a_batch() -> None:
+    items = [words("rules/item-batch", i=i, text=puzzle.text) for i, puzzle in enumerate(PUZZLES, 1)]
+    asked = [{"role": "user", "content": "\n\n".join([rules(10, batch=True), *items])}]
+    for seed in range(1, 6):
+        found = parser.parse_batch((await ask("sim/anxious", asked, seed))[1], range(1, 21))
+        assert {str(parsed.action) for parsed in found.values()} == {"answer", "lifeline"}
+        assert not any(parsed.flags for parsed in found.values())
+
+
+async def test_hostile_text_does_not_slow_a_puppet() -> None:
+    nasty = [
+        "ANSWER:" + "*" * 50_000 + "x",
+        "a-" * 50_000,
+        "x\n\n" * 20_000,
+        "The correct answer is " + " x" * 30_000,
+        "#" * 50_000,
+    ]
+    started = time.process_time()
+    for text in nasty:
+        posed = {"role": "user", "content": f"{rules(10)}\n\nPUZZLE 1\n\n{text}"}
+        await ask("sim/anxious", [posed, {"role": "assistant", "content": text}, {"role": "user", "content": text}])
+    assert time.process_time() - started < 2
 
 
 async def test_told_that_none_are_left_it_answers() -> None:
@@ -314,6 +369,7 @@ async def test_anxious_knows_what_it_skipped() -> None:
     number = skips(replies)[0]
     _, text, _ = await ask("sim/anxious", [*messages, {"role": "user", "content": words("interventions/why-skip", i=number)}])
     assert "did not skip" not in text
+    assert read([*messages, {"role": "user", "content": "Well?"}]).left == 10 - len(skips(replies))
     read_back = read([*messages, {"role": "user", "content": "You now have 2 lifelines."}])
     assert read_back.used == len(skips(replies))
     assert read_back.left == 2

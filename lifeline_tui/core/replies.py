@@ -355,10 +355,11 @@ def parse_batch(text: str, positions: Sequence[int], *, word: str = "lifeline", 
     if not headers and complete and not said and refuses(clean.strip()):
         return {k: Parsed(Action.REFUSAL) for k in positions}
     blocks: dict[int, tuple[list[_Said], list[str]]] = {}
-    ends = [place for place, _ in headers[1:]] + [len(clean)]
-    for (number, own), (place, _), end in zip(_sections(said, headers)[1:], headers, ends, strict=True):
-        labels, words = blocks.setdefault(number or 0, ([], []))
-        labels += own
+    sections = _sections(said, headers)[1:]
+    for i, (place, number) in enumerate(headers):
+        end = headers[i + 1][0] if i + 1 < len(headers) else len(clean)
+        labels, words = blocks.setdefault(number, ([], []))
+        labels += sections[i][1]
         words.append(clean[place : min(end, place + 1400)].partition("\n")[2])
     results: dict[int, Parsed] = {}
     for k in positions:
@@ -437,9 +438,8 @@ def cut_base(text: str, stops: Sequence[str] = ()) -> str:
     A caller that knows the reply was cut off may take it for complete if this shortened it: then the item is whole.
     """
     first = len(text) - len(text.lstrip())
-    cuts = [m.start() for pattern in (_BASE_HEADER, _HEADER) for m in pattern.finditer(text) if text[m.start() : m.end()].strip() and m.end() > first + 1]
-    cuts = [cut for cut in cuts if text[:cut].strip()]
-    cuts += [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    headers = (next((m.start() for m in pattern.finditer(text) if m.start() > first), -1) for pattern in (_BASE_HEADER, _HEADER))
+    cuts = [place for place in (*headers, *(text.find(stop) for stop in stops if stop)) if place >= 0]
     return text[: min(cuts)] if cuts else text
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
-from .nodes import Origin, Span, Spans
+from .nodes import Origin, Span, Spans, plain
 
 _MARK = re.compile(r"\{\{([^{}\n]{0,80})\}\}|\{\{")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -36,10 +38,11 @@ class Template:
 
     def marks(self) -> Iterator[tuple[str, int, int, int]]:
         """Each placeholder's name, line, start and end.  Raises TemplateError for a `{{` that opens none."""
+        line, seen = 1, 0
         for match in _MARK.finditer(self.text):
-            line = self.text.count("\n", 0, match.start()) + 1
+            line, seen = line + self.text.count("\n", seen, match.start()), match.start()
             if match[1] is None or not _NAME.fullmatch(match[1]):
-                start = self.text[match.start() :][:20].partition("\n")[0]
+                start = self.text[match.start() : match.start() + 20].partition("\n")[0]
                 raise TemplateError(self.path or self.name, line, f"'{start}' is not a placeholder; write {{{{name}}}}")
             yield match[1], line, match.start(), match.end()
 
@@ -61,10 +64,5 @@ def render(template: Template, values: Mapping[str, Value], origin: Origin = Ori
 
 def joined(spans: Sequence[Span]) -> Spans:
     """`spans` without empty ones, neighbours of one origin made one."""
-    out: list[Span] = []
-    for span in spans:
-        if out and out[-1].origin == span.origin:
-            out[-1] = Span(out[-1].text + span.text, span.origin)
-        elif span.text:
-            out.append(span)
-    return tuple(out)
+    groups = groupby((span for span in spans if span.text), key=attrgetter("origin"))
+    return tuple(Span(plain(list(group)), origin) for origin, group in groups)

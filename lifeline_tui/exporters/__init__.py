@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
-from ..store import Store
+from ..store import Reader
 
 FORMATS = {
     "attempts-csv": "attempts_csv",
@@ -21,7 +21,7 @@ FORMATS = {
 }
 """Format → module; each has `export(store, sessions, out, blind)`."""
 
-Export = Callable[[Store, Sequence[str], TextIO, bool], None]
+Export = Callable[[Reader, Sequence[str], TextIO, bool], None]
 
 
 class ExportError(Exception):
@@ -34,7 +34,7 @@ def exporter(format: str) -> Export:
     return export
 
 
-def write(format: str, store: Store, sessions: Sequence[str], path: Path, *, blind: bool = False) -> None:
+def write(format: str, store: Reader, sessions: Sequence[str], path: Path, *, blind: bool = False) -> None:
     """Exports to `path`, whole or not at all.  Refuses a symbolic link.  Raises ExportError."""
     if path.is_symlink():
         raise ExportError(f"{path} is a symbolic link: name the file itself.")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from ..core.text import visible
-from ..store import Store
+from ..store import Reader
 
 BLIND = frozenset({"model_requested", "model_returned", "simulated", "arm", "plan", "key", "shown_answer", "truthful", "feedback_kind"})
 """What a rater must not see in a first pass."""
@@ -22,7 +22,7 @@ COLUMNS = {
 }
 
 
-def export(store: Store, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
+def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Rows in the order they were made, session after session."""
     writer = csv.writer(out, lineterminator="\n")
     names: list[str] | None = None

@@ -12,19 +12,19 @@ from typing import TextIO
 from ..core.nodes import Assistant, Node, Reply, Span, Status, System, User
 from ..core.text import visible, visible_line
 from ..core.tree import Tree
-from ..store import Store
+from ..store import Reader
 
 LEGEND = "Who wrote what: `model` the subject · `template` the tool's fixed wording · `operator` typed · `forged`/`edited` put in the subject's mouth or changed by the operator."
 
 
-def export(store: Store, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
+def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Every session in turn, one heading each; `blind` leaves out subject and plan."""
     for session in sessions:
         for line in _session(store, session, blind):
             out.write(line + "\n")
 
 
-def _session(store: Store, session: str, blind: bool) -> Iterator[str]:
+def _session(store: Reader, session: str, blind: bool) -> Iterator[str]:
     row = store.session(session)
     tree = Tree(store.nodes(session), store.annotations(session))
     yield f"# {_plain(row.id if blind else row.title)}"

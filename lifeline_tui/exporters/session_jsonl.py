@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from ..core.nodes import Annotation, Node, canonical
-from ..store import Branch, SessionRow, Store
+from ..store import Branch, Reader
+from ..store import Session as Row
 from . import ExportError
 
 FORMAT, VERSION = "lifeline-session", 1
 
 
-def export(store: Store, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
+def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """One session.  Raises ExportError for several, or when asked to be blind: this form keeps everything."""
     if len(sessions) != 1:
         raise ExportError("session-jsonl holds one session a file: export them one at a time.")
@@ -30,7 +31,7 @@ def export(store: Store, sessions: Sequence[str], out: TextIO, blind: bool) -> N
     out.write(canonical({"kind": "end", "counts": _counts(store, sessions[0]), "sha256": total.hexdigest()}) + "\n")
 
 
-def lines(store: Store, session: str) -> Iterator[str]:
+def lines(store: Reader, session: str) -> Iterator[str]:
     """Every line but the last."""
     row = store.session(session)
     yield canonical({"format": FORMAT, "version": VERSION, "session": header(row)})
@@ -42,7 +43,7 @@ def lines(store: Store, session: str) -> Iterator[str]:
         yield canonical(branch_data(branch))
 
 
-def _counts(store: Store, session: str) -> dict[str, int]:
+def _counts(store: Reader, session: str) -> dict[str, int]:
     return {
         "nodes": len(store.nodes(session)),
         "annotations": len(store.annotations(session)),
@@ -50,7 +51,7 @@ def _counts(store: Store, session: str) -> dict[str, int]:
     }
 
 
-def header(row: SessionRow) -> dict[str, Any]:
+def header(row: Row) -> dict[str, Any]:
     """What identifies a session."""
     names = ("id", "title", "plan", "model", "simulated", "created_at")
     return {name: getattr(row, name) for name in names}

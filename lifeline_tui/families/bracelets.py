@@ -15,7 +15,7 @@ from lifeline_tui.families.shape import BadParams, Family, Params, bounded, list
 
 _COLOURS = ("red", "green", "blue", "white", "black", "amber")
 _SIZES = {
-    "easy": ((3, 3), (2, 2, 1), (3, 2, 1), (2, 1, 1, 1), (2, 2, 2), (3, 1, 1), (4, 1, 1), (4, 3)),
+    "easy": ((3, 3), (2, 2, 1), (3, 2, 1), (2, 1, 1, 1), (2, 2, 2), (4, 2, 1), (4, 3), (5, 3), (3, 1, 1, 1), (2, 2, 1, 1)),
     "medium": ((3, 3, 2), (4, 2, 2), (3, 3, 3), (4, 3, 1), (4, 4), (5, 4), (5, 2, 2), (3, 2, 2, 1)),
     "hard": ((4, 4, 4), (5, 4, 3), (4, 3, 3, 2), (5, 3, 3), (6, 3, 3), (4, 4, 2, 2), (5, 5, 2), (4, 3, 2, 2)),
 }
@@ -153,9 +153,9 @@ def _fakes(params: Params) -> list[Fake]:
     turns = sum(_fixed_by_turn(beads, apart, step) for step in range(n)) // n
     rows = _fixed_by_turn(beads, apart, 0)
     fakes = [
-        Fake(str(round(rows / (2 * n))), "divided the number of rows by 2n as if no arrangement were symmetric"),
+        Fake(str(round(rows / (2 * n))), "divided the number of rows by 2n and rounded, as if no arrangement were symmetric"),
         Fake(str(turns), "counted turns only, not flips"),
-        Fake(str(rows // n), "divided the number of rows by n, without flips or symmetry"),
+        Fake(str(rows // n), "divided the number of rows by n and rounded down, without flips or symmetry"),
     ]
     if apart != "none":
         fakes.insert(0, Fake(_burnside({**params, "apart": "none"}).value, f"ignored that no two {apart} beads may touch"))

@@ -1,0 +1,29 @@
+"""One SQLite file that keeps everything: append-only history, live sessions of several processes, search, import and proof.
+
+Opening an up-to-date file needs the standard library alone.
+"""
+
+from .errors import OwnedElsewhere, StoreError
+from .identity import now_iso, ulid
+from .ownership import Owner
+from .read import Reader
+from .rows import Branch, Checkpoint, Draft, Hit, Session
+from .store import Store
+from .verify import Finding, verify
+
+__all__ = [
+    "Branch",
+    "Checkpoint",
+    "Draft",
+    "Finding",
+    "Hit",
+    "OwnedElsewhere",
+    "Owner",
+    "Reader",
+    "Session",
+    "Store",
+    "StoreError",
+    "now_iso",
+    "ulid",
+    "verify",
+]

@@ -5,6 +5,7 @@ Nothing here begins or ends a transaction, and nothing is ever changed but tips,
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,8 +31,6 @@ from ..core.nodes import (
 from ..core.text import visible
 from .errors import StoreError
 from .rows import Draft, clean, named, searchable
-
-_SPEAKING = (Kind.USER, Kind.ASSISTANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Ledger:
         if not self._one("SELECT 1 FROM sessions WHERE id = ?", session):
             raise StoreError(f"There is no session {session}; `lifeline sessions` lists them.")
         last = "(SELECT max({0}) FROM nodes{1}), (SELECT max({0}) FROM annotations{1})"
-        tops = self._one(f"SELECT {last.format('n', '')}, {last.format('seq', ' WHERE session = ?1')}", session)  # noqa: S608
+        tops = self._one(f"SELECT {last.format('n', '')}, {last.format('seq', ' WHERE session = ?1')}", session)
         self._n = max(tops[0] or 0, tops[1] or 0)
         self._seq = max(tops[2] or 0, tops[3] or 0)
         self._grown = dict.fromkeys(("nodes", "annotations", "branches", "attempts"), 0)
@@ -203,12 +202,14 @@ class Ledger:
     def _project(self, node: str) -> None:
         """A name or a hide of the session's first root shows in its row."""
         for field, value in session_facts(self._conn, self.session, node).items():
-            self._conn.execute(f"UPDATE sessions SET {field} = ? WHERE id = ?", (value, self.session))  # noqa: S608
+            self._conn.execute(f"UPDATE sessions SET {field} = ? WHERE id = ?", (value, self.session))
 
     def tip(self, name: str, node: str) -> None:
         """Move branch `name` to `node`, making it if there is none."""
         self.place(node)
-        if not self._conn.execute("UPDATE branches SET tip = ? WHERE session = ? AND name = ?", (node, self.session, name)).rowcount:
+        if not self._conn.execute(
+            "UPDATE branches SET tip = ? WHERE session = ? AND name = ?", (node, self.session, name)
+        ).rowcount:
             self._conn.execute("INSERT INTO branches VALUES (?, ?, ?)", (self.session, name, node))
             self._grown["branches"] += 1
 
@@ -224,8 +225,6 @@ class Ledger:
 
 def session_facts(conn: sqlite3.Connection, session: str, node: str | None = None) -> dict[str, Any]:
     """The title and hidden mark of `session` as annotations on its first root say; empty when none does or `node` is another."""
-    import json
-
     first = conn.execute("SELECT id FROM nodes WHERE session = ? AND kind = 'root' ORDER BY seq, id LIMIT 1", (session,)).fetchone()
     if not first or node not in (None, first[0]):
         return {}

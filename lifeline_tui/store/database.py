@@ -101,7 +101,6 @@ class Database:
             conn.execute("PRAGMA synchronous = FULL")
             conn.execute("PRAGMA foreign_keys = ON")
             conn.execute("PRAGMA recursive_triggers = ON")
-            conn.execute("PRAGMA trusted_schema = OFF")
         except BaseException:
             conn.close()
             raise
@@ -179,6 +178,5 @@ def open_read_only(path: Path) -> sqlite3.Connection:
                     f"{path} has changes in {wal.name} that cannot be read in a read-only folder. Copy both files elsewhere."
                 ) from error
         else:
-            conn.execute("PRAGMA trusted_schema = OFF")
             return conn
     raise AssertionError("one of the two answers")

@@ -78,7 +78,9 @@ TRIGGERS: dict[str, str] = {
     for statement in (
         _refuse("nodes", "UPDATE", "history is append-only: a node is never changed"),
         _refuse("nodes", "DELETE", "history is append-only: a node is never deleted"),
-        _refuse("nodes", "INSERT", "history is append-only: a node is never replaced", f"{_REUSED.format('nodes')} OR ({_REPLIED})"),
+        _refuse(
+            "nodes", "INSERT", "history is append-only: a node is never replaced", f"{_REUSED.format('nodes')} OR ({_REPLIED})"
+        ),
         _refuse("annotations", "UPDATE", "history is append-only: an annotation is never changed"),
         _refuse("annotations", "DELETE", "history is append-only: an annotation is never deleted"),
         _refuse("annotations", "INSERT", "history is append-only: an annotation is never replaced", _REUSED.format("annotations")),

@@ -70,7 +70,7 @@ _ATTEMPTS: dict[str, str] = {
     "finish_reason_raw": _of("r", "finish_raw"),
     "model_requested": f"coalesce({_of('c', 'model')}, {_of('o', 'model')})",
     "model_returned": _of("r", "model_returned"),
-    "simulated": f"coalesce({_of('c', 'simulated')}, s.simulated)",
+    "simulated": f"CASE WHEN c.id IS NULL THEN s.simulated ELSE {_of('c', 'simulated', '0')} END",
     "params": _of("c", "params"),
     "tokens_in": _of("r", "usage.input"),
     "tokens_out": _of("r", "usage.output"),
@@ -157,7 +157,9 @@ def _view(name: str, columns: dict[str, str], rest: str) -> str:
 VIEWS: dict[str, str] = {
     "v_attempts": _view("v_attempts", _ATTEMPTS, _ATTEMPTS_FROM),
     "v_messages": f"CREATE VIEW v_messages AS {_MESSAGES}",
-    "v_calls": _view("v_calls", _CALLS, "\nFROM nodes c LEFT JOIN nodes r ON r.parent = c.id AND r.kind = 'reply' WHERE c.kind = 'call'"),
+    "v_calls": _view(
+        "v_calls", _CALLS, "\nFROM nodes c LEFT JOIN nodes r ON r.parent = c.id AND r.kind = 'reply' WHERE c.kind = 'call'"
+    ),
     "v_branches": f"CREATE VIEW v_branches AS {_BRANCHES}",
 }
 """By name: the statement that makes it."""

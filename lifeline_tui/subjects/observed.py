@@ -7,7 +7,11 @@ them; litellm is asked only where they cannot be read (a binary protocol).
 
 from __future__ import annotations
 
+import contextlib
+import email.utils
 import json
+import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +24,9 @@ FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "recitati
 FILTERED |= {"guardrail_intervened", "error_toxic", "image_safety", "language"}
 FAILED = {"error", "failed", "network_error", "insufficient_system_resource", "malformed_response"}
 KEPT = 4096
+RETRIED = {408, 409, 425, 429}
+_NOISE = re.compile(r" ssl:<[^>]*>| Handle with `litellm\.\w+`\.| To drop unsupported params set .*| Original exception: .*")
+_PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception|Timeout)\w*(?: - |: )")
 
 
 def _at(value: Any, *path: str | int) -> Any:
@@ -42,13 +49,16 @@ def message_in(data: Any) -> str:
 
 
 class Observed:
-    """One HTTP exchange.  `sent`: a request went out; `status` and `headers` are None and empty until an answer came; `events`
-    counts JSON events; `finish` is the raw finish reason; `done`: the protocol's own end mark was seen; `error` is an error event's
+    """One HTTP exchange.  `connect`: seconds it may take to connect; `sent`: a request went out; `late`: it
+    took longer; `status` and `headers` are None and empty until an answer came; `events`
+    counts JSON events; `broken`: the connection failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own end mark was seen; `error` is an error event's
     message; `usage` holds the token counts that were reported."""
 
-    def __init__(self, on_event: Callable[[], None] = lambda: None) -> None:
-        self.on_event = on_event
-        self.sent, self.status, self.headers = False, None, {}  # type: tuple[bool, int | None, Mapping[str, str]]
+    def __init__(self, connect: float = 15.0, on_event: Callable[[], None] = lambda: None) -> None:
+        self.connect, self.on_event = connect, on_event
+        self.sent, self.late, self.broken = False, False, False
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
         self.events, self.bytes, self.head = 0, 0, b""
         self.finish, self.error, self.model, self.fingerprint, self.done = "", "", "", "", False
         self.usage: dict[str, Any] = {}
@@ -81,7 +91,7 @@ class Observed:
         line = line.strip().removeprefix(b"data:").strip()
         if line == b"[DONE]":
             self.done = True
-        if not line.startswith(b"{"):
+        if not line.startswith(b"{") or (self.status or 0) >= 400:
             return
         try:
             event = json.loads(line)
@@ -159,3 +169,53 @@ class Observed:
             return Status.COMPLETE, "the server ended the stream without a finish reason", finish
         unknown = "" if word in COMPLETE else f"the finish reason “{finish}” is not known; the reply may not be complete"
         return Status.COMPLETE, unknown, finish
+
+
+def one_line(text: str, limit: int = 600) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def words_of(error: BaseException) -> str:
+    """The part of a litellm exception that its provider or the network wrote."""
+    text, inner = str(error), error.__cause__ or error.__context__
+    while inner is not None and (not text or "Connection error" in text):
+        text, inner = str(inner), inner.__cause__ or inner.__context__
+    text = _NOISE.sub("", " ".join(text.split()))
+    while match := _PREFIX.match(text):
+        text = text[match.end() :]
+    return text or type(error).__name__
+
+
+def cause_of(error: BaseException, seen: Observed) -> str:
+    if seen.error:
+        return f"the provider reported an error in mid-stream: {seen.error}"
+    if seen.status is not None and seen.status >= 400:
+        with contextlib.suppress(ValueError):
+            return f"HTTP {seen.status}: {message_in(json.loads(seen.head)) or words_of(error)}"
+        return f"HTTP {seen.status}: {words_of(error)}"
+    if seen.status is not None:
+        return f"the stream broke off: {words_of(error)}"
+    if seen.late:
+        return f"no connection within {seen.connect:g} s"
+    return f"no answer from the server: {words_of(error)}" if seen.sent else f"nothing was sent: {words_of(error)}"
+
+
+def may_retry(seen: Observed) -> bool:
+    """Only before the first event: a busy or broken server, or a connection that failed."""
+    if seen.events or seen.error or not seen.sent:
+        return False
+    return seen.status is None or seen.status in RETRIED or seen.status >= 500 or seen.status == 200
+
+
+def pause(seen: Observed, attempt: int) -> float:
+    """Seconds to wait before the next attempt: Retry-After in seconds or as a date, else 1, 2, 4 … 30."""
+    header = seen.headers.get("retry-after", "")
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return min(30.0, 2.0 ** (attempt - 1))

@@ -14,6 +14,7 @@ import dataclasses
 import itertools
 import json
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -42,7 +43,7 @@ class _Child:
         self.calls: dict[int, asyncio.Queue[Event]] = {}
         self.asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.died = ""
+        self.died, self.closing = "", False
         self.process: asyncio.subprocess.Process | None = None
         self.last_words: deque[str] = deque(maxlen=40)
         self.running = asyncio.create_task(self.run())
@@ -60,6 +61,8 @@ class _Child:
                 limit=LONGEST_LINE,
                 start_new_session=True,
             )
+            if self.closing:
+                self.hang_up()
             listening = asyncio.create_task(self.listen(self.process))
             try:
                 async with asyncio.timeout(STARTING) as limit:
@@ -67,13 +70,15 @@ class _Child:
                     async for line in self.process.stdout:
                         limit.reschedule(None)
                         self.take(json.loads(line))
+                with contextlib.suppress(TimeoutError):  # it closed stdout, so it is about to end
+                    await asyncio.wait_for(self.process.wait(), STOPPING)
             except TimeoutError:
                 trouble = f": litellm was not ready after {STARTING:g} s"
             except ValueError as error:
                 trouble = f": it sent what is not a message ({error})"
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    self.process.kill()
+                if self.process.returncode is None:
+                    os.kill(self.process.pid, signal.SIGKILL)  # not `Process.kill`, which may steal its exit code
                 code = await self.process.wait()
                 await listening
             last = next((line for line in reversed(self.last_words) if line.strip()), "") if code > 0 else ""
@@ -142,10 +147,15 @@ class _Child:
             with contextlib.suppress(ConnectionError):  # its death is reported by `run`
                 await self.process.stdin.drain()
 
-    async def close(self) -> None:
+    def hang_up(self) -> None:
+        """Asks it to end.  Its stdin closes, too: it notices even while it imports."""
         self.send(type="shutdown")
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
+
+    async def close(self) -> None:
+        self.closing = True
+        self.hang_up()
         done, _ = await asyncio.wait({self.running}, timeout=STOPPING)
         if not done:
             self.running.cancel()

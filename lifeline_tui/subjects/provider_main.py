@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import functools
 import json
 import logging
@@ -17,20 +16,19 @@ import os
 import re
 import sys
 import threading
-import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from ..core.nodes import Status
-from .keys import OTHERWISE, dummy_key, missing_key, own_server
-from .observed import Observed, message_in
+from .keys import DUMMY_KEY, OTHERWISE, dummy_key, missing_key, own_server
+from .observed import Observed, cause_of, may_retry, one_line, pause, words_of
 from .redaction import Redaction, secrets
 
 BATCH = 0.03
 LINE = 1 << 15
 """Characters of text in one message; a lone surrogate or a NUL takes six bytes of it."""
-RETRIED = {408, 409, 425, 429}
 EXTRAS: Mapping[str, frozenset[str]] = {
     "anthropic": frozenset({"top_k"}),
     "gemini": frozenset({"top_k"}),
@@ -40,13 +38,21 @@ EXTRAS: Mapping[str, frozenset[str]] = {
 """What a provider takes beyond the parameters that litellm lists, which are OpenAI's."""
 OWN = frozenset({"openai", "text-completion-openai", "hosted_vllm", "lm_studio", "llamafile", "openai_like"})
 """With an API base, these reach servers that take more than OpenAI does: everything is sent."""
-PLUMBING = {"tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "web_search_options", "modalities", "audio"}
+PLUMBING = {
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "parallel_tool_calls",
+    "web_search_options",
+    "modalities",
+    "audio",
+}
 PLUMBING |= {"prediction", "store", "user", "service_tier", "safety_identifier", "context_management", "cache_control"}
 PLUMBING |= {"prompt_cache_key", "prompt_cache_retention"}
 RESERVED = {"model", "messages", "prompt", "stream", "stream_options", "extra_headers", "extra_body", "max_retries"}
 """Listed by litellm, but none of a probe's business; and what only this module sets."""
 POLICY = re.compile(r"content[ _]?(?:policy|filter|management)|usage polic|safety (?:system|polic)", re.IGNORECASE)
-_PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception|Timeout)\w*(?: - |: )")
 
 Send = Callable[[dict[str, Any]], None]
 OBSERVED: ContextVar[Observed | None] = ContextVar("OBSERVED", default=None)
@@ -65,7 +71,13 @@ def watch_httpx() -> None:
         if seen is None:
             return await send(client, request, **kwargs)
         seen.sent = True
-        response = await send(client, request, **kwargs)
+        timeout = {**request.extensions.get("timeout", {}), "connect": seen.connect}  # litellm forgets it for half of its providers
+        request.extensions = {**request.extensions, "timeout": timeout}
+        try:
+            response = await send(client, request, **kwargs)
+        except httpx.TimeoutException:
+            seen.late = True
+            raise
         seen.answered(response.status_code, response.headers)
         if response.is_stream_consumed:
             seen.feed(response.content)
@@ -74,9 +86,13 @@ def watch_httpx() -> None:
 
         async def aiter_bytes(chunk_size: int | None = None) -> AsyncIterator[bytes]:
             async with contextlib.aclosing(read(chunk_size)) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    seen.feed(piece)
-                    yield piece
+                try:
+                    async for piece in pieces:
+                        seen.feed(piece)
+                        yield piece
+                except Exception:
+                    seen.broken = True
+                    raise
             seen.close()
 
         response.aiter_bytes = aiter_bytes  # type: ignore[method-assign]
@@ -85,7 +101,7 @@ def watch_httpx() -> None:
     httpx.AsyncClient.send = watched  # type: ignore[assignment]
 
 
-def load_litellm() -> Any:
+async def load_litellm() -> Any:
     """litellm, told to stay at home: no price map, no `.env`, no tokenizer from the network, no retries, nothing rewritten."""
     home = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "REPEATED_STREAMING_CHUNK_LIMIT": "1000000000"}
     os.environ.update(home, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
@@ -100,6 +116,10 @@ def load_litellm() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.WARNING)
     watch_httpx()
+    with contextlib.suppress(Exception):  # half of the first call's cost is imports: pay it now, without the network
+        said = {"messages": [{"role": "user", "content": "hello"}], "mock_response": "hello", "api_key": DUMMY_KEY}
+        async for _ in await litellm.acompletion(model="openai/warm-up", stream=True, **said):
+            pass
     return litellm
 
 
@@ -169,56 +189,6 @@ class Clock:
             self.limit.reschedule(at)
 
 
-def one_line(text: str, limit: int = 600) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def words_of(error: BaseException) -> str:
-    """The part of a litellm exception that its provider or the network wrote."""
-    root, text = error, str(error)
-    while (inner := root.__cause__ or root.__context__) is not None:
-        root = inner
-    if "Connection error" in text or not text:
-        text = str(root) or type(root).__name__
-    text = text.partition(" Original exception:")[0]
-    while match := _PREFIX.match(text):
-        text = text[match.end() :]
-    return text or type(error).__name__
-
-
-def cause_of(error: BaseException, seen: Observed) -> str:
-    if seen.error:
-        return f"the provider reported an error in mid-stream: {seen.error}"
-    if seen.status is not None and seen.status >= 400:
-        with contextlib.suppress(ValueError):
-            return f"HTTP {seen.status}: {message_in(json.loads(seen.head)) or words_of(error)}"
-        return f"HTTP {seen.status}: {words_of(error)}"
-    if seen.status is not None:
-        return f"the stream broke off: {words_of(error)}"
-    return f"no answer from the server: {words_of(error)}" if seen.sent else f"nothing was sent: {words_of(error)}"
-
-
-def may_retry(seen: Observed) -> bool:
-    """Only before the first event: a busy or broken server, or a connection that failed."""
-    if seen.events or seen.error or not seen.sent:
-        return False
-    return seen.status is None or seen.status in RETRIED or seen.status >= 500 or seen.status == 200
-
-
-def pause(seen: Observed, attempt: int) -> float:
-    """Seconds to wait before the next attempt: Retry-After in seconds or as a date, else 1, 2, 4 … 30."""
-    header = seen.headers.get("retry-after", "")
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return min(30.0, 2.0 ** (attempt - 1))
-
-
 class Calls:
     """The calls under way, by id."""
 
@@ -240,6 +210,8 @@ class Calls:
 
     def place(self, model: str, api_base: str | None) -> tuple[str, str]:
         """(the model's name at its provider, the provider), or ValueError with a sentence."""
+        if api_base and not re.match(r"https?://[^/]", api_base):
+            raise ValueError(f"the API base “{api_base}” is no address: it should look like http://localhost:8000/v1")
         try:
             name, provider, _, _ = self.litellm.get_llm_provider(model, api_base=api_base)
         except Exception:
@@ -276,18 +248,15 @@ class Calls:
     def arguments(self, message: Mapping[str, Any]) -> tuple[Callable[..., Awaitable[Any]], dict[str, Any]]:
         """litellm's function and the arguments of a call.  A parameter that litellm does not list goes into the body as it is, so
         that none can steer litellm itself (another host, a header, a mock)."""
-        import httpx
-
         model, api_base, params = message["model"], message.get("api_base"), message["params"]
         name, provider = self.place(model, api_base)
         if refused := sorted(RESERVED & set(params)):
             raise ValueError(f"“{refused[0]}” is not a parameter that can be set")
         listed = self.listed(name, provider)
-        deadlines = message["deadlines"]
         given = {
             "model": model,
             "stream": True,
-            "timeout": httpx.Timeout(deadlines["total"] + 60, connect=deadlines["connect"]),
+            "timeout": message["deadlines"]["total"] + 60,
             "max_retries": 0,
             **{key: value for key, value in params.items() if key in listed},
         }
@@ -325,7 +294,7 @@ class Calls:
         loop, deadlines = asyncio.get_running_loop(), message["deadlines"]
         ends = loop.time() + deadlines["total"]
         for attempt in range(1, int(deadlines["retries"]) + 2):
-            seen = Observed()
+            seen = Observed(deadlines["connect"])
             end, again = await self.attempt(function, given, batch, seen, Clock(deadlines, ends))
             if not again or attempt > deadlines["retries"]:
                 break
@@ -354,7 +323,7 @@ class Calls:
             error = caught
         if clock.limit.expired():
             end: dict[str, Any] = {"status": Status.ERROR, "cause": clock.why, "finish_raw": seen.finish}
-        elif error is not None and not seen.finish:
+        elif error is not None and not (seen.finish and seen.broken):  # a break after the end is none
             cause = cause_of(error, seen)
             refused = isinstance(error, self.litellm.ContentPolicyViolationError) or (seen.status == 400 and POLICY.search(cause))
             end = {"status": Status.REFUSED if refused and not batch.any["text"] else Status.ERROR, "cause": cause}
@@ -368,11 +337,13 @@ class Calls:
             }
         again = error is not None and not clock.limit.expired() and end["status"] is Status.ERROR and may_retry(seen)
         model = batch.clean(seen.model or guess["model"])
+        end["finish_raw"] = batch.clean(end.get("finish_raw", ""))
         return {**end, "model": model, "fingerprint": batch.clean(seen.fingerprint)}, again
 
     async def read(self, stream: Any, batch: Batch, clock: Clock, guess: dict[str, Any]) -> None:
         try:
             async for chunk in stream:
+                await asyncio.sleep(0)  # buffered chunks come without a pause: let timers, cancels and other calls have their turn
                 guess["usage"] = getattr(chunk, "usage", None) or guess["usage"]
                 guess["model"] = getattr(chunk, "model", None) or guess["model"]
                 if not chunk.choices:
@@ -380,13 +351,13 @@ class Calls:
                 choice = chunk.choices[0]
                 delta = getattr(choice, "delta", None)
                 text = getattr(choice, "text", None) if delta is None else delta.content
-                reasoning = getattr(delta, "reasoning_content", None)
+                reasoning = getattr(choice if delta is None else delta, "reasoning_content", None)
                 guess["finish"] = choice.finish_reason or guess["finish"]
                 clock.beat(talking=bool(text or reasoning))
                 if text or reasoning:
                     batch.add(text or "", reasoning or "")
         finally:  # the socket closes at once, and the server stops
-            await getattr(stream, "completion_stream" if not hasattr(stream, "aclose") else "__self__", stream).aclose()
+            await (stream if hasattr(stream, "aclose") else stream.completion_stream).aclose()
 
     def usage(self, model: str, seen: Observed, guess: Any) -> dict[str, Any] | None:
         """Tokens as reported, else litellm's estimate marked as one; the cost if the local map has the model."""
@@ -428,7 +399,7 @@ async def serve(out: int) -> None:
     def send(message: dict[str, Any]) -> None:
         pipe.write(json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n")
 
-    litellm = load_litellm()
+    litellm = await load_litellm()
     calls = Calls(litellm, send)
     send({"type": "ready", "litellm": version()})
     while True:
@@ -446,7 +417,12 @@ def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    asyncio.run(serve(out))
+    try:
+        asyncio.run(serve(out))
+    except BaseException:
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)  # the ordinary way out aborts while a thread reads stdin
 
 
 if __name__ == "__main__":

@@ -357,7 +357,7 @@ def _praised(mind: Mind, _: str) -> str:
 _PROBES: tuple[tuple[str, Callable[[Mind, str], str]], ...] = (
     (r"\bno \S+ (is|are) left|\banswer (the puzzle|puzzle \d+)(?! (is|was))", _forced),
     (r"\bderivation\b|\bworkings\b", _workings),
-    (r"given answers|answers?\b.*\bare wrong\?", _key_check),
+    (r"given answers|answers?\b.{0,80}\bare wrong\?", _key_check),
     (r"^WHICH\s*:|\bwhich of these puzzles\b", _which),
     (r"^COUNT\s*:|\bhow many of (these|the) puzzles\b", _count),
     (r"\bare you (really |quite |absolutely )?sure\b", _challenge),

@@ -65,8 +65,10 @@ class Book:
 
     def find(self, text: str) -> Puzzle | None:
         """The puzzle that `text` is, or begins with as whole paragraphs."""
-        paragraphs = re.split(r"\n\s*\n", text)
-        for count in range(len(paragraphs), 0, -1):
+        if puzzle := self._by_text.get(" ".join(text.split())):
+            return puzzle
+        paragraphs = re.split(r"\n[ \t]*\n", text, maxsplit=12)
+        for count in range(min(len(paragraphs), 12), 0, -1):
             if puzzle := self._by_text.get(" ".join(" ".join(paragraphs[:count]).split())):
                 return puzzle
         return None

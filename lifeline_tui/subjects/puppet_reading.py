@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 _I, _M = re.IGNORECASE, re.MULTILINE
 _HEAD = re.compile(r"^[ \t#*]*(?:puzzle|problem|question|item)[ \t]+(\d{1,6})(?:[ \t]*(?:of|/)[ \t]*(\d{1,6}))?[ \t*:.]*$", _I | _M)
-_LABEL = re.compile(r"^[ \t>*_`-]*(ACTION|ANSWER|DIFFICULTY|CONFIDENCE|COUNT|WHICH)[ \t*_`]*[:=][ \t*_`]*(.*?)[ \t*_`]*$", _I | _M)
+_LABEL = re.compile(r"^[ \t>*_`-]*(ACTION|ANSWER|DIFFICULTY|CONFIDENCE|COUNT|WHICH)[ \t*_`]*[:=](.*)$", _I | _M)
 _TOTAL = re.compile(r"\b(?:given|here are) (\d{1,6}) puzzles", _I)
 _KEY = re.compile(
     r"\b(?:correct|recorded|right|true) answer(?: (?:to|for) puzzle (\d{1,6}))? (?:is|was):? *(\S.{0,200}?)(?=\.(?:\s|$)|\s*$)",
@@ -20,7 +20,7 @@ _KEY = re.compile(
 )
 _VERDICT = re.compile(r"\banswer to puzzle (\d{1,6}) (?:is|was) (in)?correct", _I)
 _OFFER = re.compile(r"\byou (?:now )?(?:have|get) (\d{1,6}|no|zero|an?|one) (\w[\w-]*)", _I)
-_LEFT = re.compile(r"\b(\w[\w-]*) left: *(\d{1,6})|\bno (\w[\w-]*) (?:is|are) left", _I)
+_LEFT = re.compile(r"\b(\w[\w-]{0,40}) left: *(\d{1,6})|\bno (\w[\w-]*) (?:is|are) left", _I)
 _WRONG = re.compile(r"\bwrong answer (?:scores )?([^.,;?\n]{1,40}\d[^,;?\n]{0,12}?|\d+)(?=\.?\s|[.,;?]|$)", _I)
 _FREE_ANSWER = re.compile(r"\bthe answer is (\S.{0,80}?)(?=\.(?:\s|$)|$)", _I | _M)
 _FREE_USE = re.compile(r"\bI(?:'ll| will)? use an? ", _I)
@@ -150,7 +150,7 @@ def _read_told(reading: Reading, text: str, is_turn: bool) -> None:
 
 
 def _read_rules(reading: Reading, before: str, text: str) -> None:
-    labels = {match[1].upper(): match[2] for match in _LABEL.finditer(before)}
+    labels = _labels(before)
     if "ANSWER" in labels:
         reading.labels = frozenset(labels)
         reading.labels_first = "begin your reply" in before.casefold() or "start your reply" in before.casefold()
@@ -178,7 +178,8 @@ def _read_rules(reading: Reading, before: str, text: str) -> None:
 
 
 def _is_word(noun: str, word: str) -> bool:
-    return noun.lower().startswith(word[: max(3, len(word) - 1)])
+    """Whether `noun`, perhaps a plural or the first of two words, is the lifeline's word."""
+    return noun.lower().startswith(word[: max(3, len(word) - 1)]) or word.startswith(f"{noun.lower()} ")
 
 
 def _read_feedback(reading: Reading, text: str, lone: int | None) -> list[int]:
@@ -199,7 +200,7 @@ def _read_own(reading: Reading, text: str) -> None:
     lone = reading.posed[0].number if len(reading.posed) == 1 else reading.last_answered
     pieces = [(lone, before)] if lone is not None else []
     for number, piece in [*pieces, *((number, body) for number, _, body in bodies)]:
-        found = {match[1].upper(): match[2] for match in _LABEL.finditer(piece)}
+        found = _labels(piece)
         if not found and reading.current:
             free = _FREE_ANSWER.findall(piece)
             found = {"ANSWER": free[-1]} if free else {"ACTION": reading.word} if reading.word and _FREE_USE.search(piece) else {}
@@ -209,6 +210,11 @@ def _read_own(reading: Reading, text: str) -> None:
         if skipped or found.get("ANSWER"):
             reading.said.pop(number, None)
             reading.said[number] = Said(skipped, "" if skipped else found["ANSWER"])
-    for match in _LABEL.finditer(before):
-        if match[1].upper() == "COUNT" and match[2].isdigit():
-            reading.claimed = int(match[2][:6])
+    count = _labels(before).get("COUNT", "")
+    if re.fullmatch(r"[0-9]{1,6}", count):
+        reading.claimed = int(count)
+
+
+def _labels(text: str) -> dict[str, str]:
+    """The labelled lines of `text`, Markdown around the value left out; the last of a name counts."""
+    return {match[1].upper(): match[2].strip(" \t*_`") for match in _LABEL.finditer(text)}

@@ -29,6 +29,7 @@ class Glyphs:
     last: str
     through: str
     dot: str
+    angles: tuple[str, str]
     more: str
     spark: str
     full: str
@@ -82,7 +83,8 @@ UNICODE = Glyphs(
     fork="├",
     last="└",
     through="│",
-    dot="·",
+    dot=".",
+    angles=("‹", "›"),
     more="…",
     spark="▁▂▃▄▅▆▇█",
     full="▮",
@@ -132,6 +134,7 @@ ASCII = Glyphs(
     last="`",
     through="|",
     dot=".",
+    angles=("<", ">"),
     more="...",
     spark="_.-=+*%#",
     full="#",

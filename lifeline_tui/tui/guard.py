@@ -32,8 +32,7 @@ def _harmless(style: Style | None) -> Style | None:
     if style is None or (style._link is None and (style._meta is None or b"@" not in style._meta)):
         return style
     meta = {key: value for key, value in style.meta.items() if not key.startswith("@")}
-    bare = Style.combine([style.clear_meta_and_links(), Style.from_meta(meta)]) if meta else style.clear_meta_and_links()
-    return bare
+    return Style.combine([style.clear_meta_and_links(), Style.from_meta(meta)])
 
 
 def _clean(segment: Segment) -> bool:

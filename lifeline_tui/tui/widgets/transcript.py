@@ -71,13 +71,15 @@ class Transcript(ScrollView, can_focus=True):
         & > .transcript--edited { color: $origin-edited; }
         & > .transcript--imported { color: $origin-imported; }
         & > .transcript--other_model { color: $origin-other; }
-        & > .transcript--tag { color: $text-muted; }
-        & > .transcript--quiet { color: $text-muted; }
+        & > .transcript--tag { color: $quiet; }
+        & > .transcript--quiet { color: $quiet; }
         & > .transcript--fake { color: $tone-fake; text-style: bold; }
         & > .transcript--error { color: $tone-error; text-style: bold; }
-        & > .transcript--dim { color: $text-muted; }
-        & > .transcript--reasoning { color: $text-muted; text-style: italic; }
+        & > .transcript--dim { color: $quiet; }
+        & > .transcript--reasoning { color: $quiet; text-style: italic; }
         & > .transcript--here { background: $cursor-line; }
+        &:nocolor > .transcript--dim { text-style: dim; }
+        &:nocolor > .transcript--tag { text-style: dim; }
     }
     """
 
@@ -330,7 +332,7 @@ class Transcript(ScrollView, can_focus=True):
         if span is None:
             return [Segment(text, style + Style.from_meta({"offset": (0, line)}))]
         start, end = span[0], len(text) if span[1] == -1 else span[1]
-        marked = style + self.screen.get_component_rich_style("screen--selection")
+        marked = style + self.screen.get_component_rich_style("screen--selection") + Style(reverse=self.app.no_color)
         pieces = [(0, text[:start], style), (start, text[start:end], marked), (end, text[end:], style)]
         return [Segment(part, look + Style.from_meta({"offset": (x, line)})) for x, part, look in pieces if part]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..core.puzzle import Puzzle
-from .protocol import Subject, SubjectError
-from .provider import Provider
-from .scripted import ScriptedSubject
-from .simulated import SIMULATED, SimulatedSubject
+from .config import Model
+from .core.puzzle import Puzzle
+from .subjects.protocol import Subject, SubjectError
+from .subjects.provider import Provider
+from .subjects.scripted import ScriptedSubject
+from .subjects.simulated import SIMULATED, SimulatedSubject
 
 SCRIPTED = "scripted/"
 
@@ -38,15 +38,6 @@ LOCAL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Alias:
-    """A name from the operator's own config: a litellm model, where it is served, and corrected capabilities."""
-
-    model: str
-    api_base: str = ""
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Offer:
     """A model to choose: its name, one line about it, and where it is served if that is not the provider's own host."""
 
@@ -58,7 +49,7 @@ class Offer:
 class Models:
     """Makes subjects.  Holds the provider child, which is started when a litellm subject first needs it."""
 
-    def __init__(self, aliases: Mapping[str, Alias], *, paced: bool, log: Path | None = None) -> None:
+    def __init__(self, aliases: Mapping[str, Model], *, paced: bool, log: Path | None = None) -> None:
         self.aliases, self.paced = aliases, paced
         self._log = log
         self._provider: Provider | None = None
@@ -71,7 +62,7 @@ class Models:
             raise SubjectError(f"There is no embedded subject {name!r}; there are: {', '.join(SIMULATED)}.")
         if name.startswith(SCRIPTED):
             return ScriptedSubject(name, Path(name.removeprefix(SCRIPTED)), paced=self.paced)
-        alias = self.aliases.get(name, Alias(name))
+        alias = self.aliases.get(name, Model(name))
         if "/" not in alias.model:
             known = ", ".join([*SIMULATED, *self.aliases])
             raise SubjectError(f"{name!r} is no model: write provider/model as litellm names it, or one of {known}.")
@@ -99,7 +90,7 @@ ABOUT_SIMULATED = {
 }
 
 
-def offers(aliases: Mapping[str, Alias], environ: Mapping[str, str] = os.environ) -> list[Offer]:
+def offers(aliases: Mapping[str, Model], environ: Mapping[str, str] = os.environ) -> list[Offer]:
     """Models that can be chosen here: the embedded ones first, then the config's, then those whose key is in the environment."""
     found = [Offer(name, about) for name, about in ABOUT_SIMULATED.items()]
     found += [Offer(name, f"config: {alias.model}") for name, alias in aliases.items()]

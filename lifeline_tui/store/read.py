@@ -1,0 +1,167 @@
+"""The read side: paths, trees, sessions and what was said about them.  A reader never writes, and never makes a file.
+
+Each question is one statement, so each answer is one consistent moment even while another process writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..core.nodes import Annotation, Node
+from .database import TROUBLE, open_read_only
+from .errors import StoreError, sentence
+from .ownership import Owner, owner_of
+from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, to_annotation, to_node, to_session
+from .search import find
+
+_SESSIONS = f"SELECT {SESSION}, (SELECT count(*) FROM checkpoints c WHERE c.session = sessions.id) FROM sessions"
+# The CTE carries row numbers, not bodies, and the join is told to follow it: one look-up per ancestor.
+_PATH = f"""WITH RECURSIVE up(id, parent, depth) AS (
+    SELECT id, parent, depth FROM nodes WHERE id = ?
+    UNION ALL SELECT nodes.id, nodes.parent, nodes.depth FROM up CROSS JOIN nodes ON nodes.id = up.parent
+) SELECT {", ".join(f"nodes.{name}" for name in NODE.split(", "))} FROM up CROSS JOIN nodes ON nodes.id = up.id"""
+_MANY = 500
+"""Values in one IN (…): far below any SQLite's limit."""
+
+
+class Reader:
+    """A database opened for reading only.  For one thread at a time."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.file = Path(path)
+        self._conn = open_read_only(self.file)
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For the views and for exports: read from it, nothing else."""
+        return self._conn
+
+    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            return self._conn.execute(sql, values).fetchall()
+        except TROUBLE as error:
+            raise StoreError(sentence(error, self.file)) from error
+
+    # Sessions
+
+    def sessions(
+        self, search: str | None = None, *, include_hidden: bool = False, limit: int = 100, offset: int = 0
+    ) -> list[Session]:
+        """Sessions, the last changed first; `search` looks in titles, plans and models."""
+        where = "(hidden = 0 OR ?) AND (? IS NULL OR instr(lower(title || char(10) || plan || char(10) || model), lower(?)) > 0)"
+        rows = self._all(
+            f"{_SESSIONS} WHERE {where} ORDER BY updated_at DESC, rowid DESC LIMIT ? OFFSET ?",
+            include_hidden,
+            search,
+            search,
+            limit,
+            offset,
+        )
+        return [to_session(row) for row in rows]
+
+    def session(self, ref: str) -> Session:
+        """The session with the id or title `ref`, or the only one whose id or title begins with it.  Raises StoreError."""
+        for where in ("id = ?", "title = ?", "substr(id, 1, length(?1)) = upper(?1)", "substr(title, 1, length(?1)) = ?1"):
+            found = self._all(f"{_SESSIONS} WHERE {where} LIMIT 6", ref) if ref else []
+            if len(found) == 1:
+                return to_session(found[0])
+            if found:
+                listed = ", ".join(f"{row[0]} ({row[1]})" for row in found[:5])
+                raise StoreError(f"{len(found)} sessions or more are called {ref!r}: {listed}. Name one by its id.")
+        raise StoreError(f"There is no session {ref!r} in {self.file}; `lifeline sessions` lists them.")
+
+    def owner(self, session: str) -> Owner | None:
+        """The live process that runs `session`, or None."""
+        return owner_of(self.file, session)
+
+    def branches(self, session: str) -> list[Branch]:
+        return [
+            Branch(*row) for row in self._all("SELECT session, name, tip FROM branches WHERE session = ? ORDER BY name", session)
+        ]
+
+    # The tree
+
+    def node(self, id_: str) -> Node:
+        """The node `id_`.  Raises StoreError when there is none."""
+        rows = self._all(f"SELECT {NODE} FROM nodes WHERE id = ?", id_)
+        if not rows:
+            raise StoreError(f"There is no node {id_} in {self.file}.")
+        return to_node(rows[0])
+
+    def nodes(self, session: str) -> list[Node]:
+        """All nodes of `session` in (seq, id) order."""
+        return [to_node(row) for row in self._all(f"SELECT {NODE} FROM nodes WHERE session = ? ORDER BY seq, id", session)]
+
+    def roots(self, session: str) -> list[Node]:
+        sql = f"SELECT {NODE} FROM nodes WHERE session = ? AND kind = 'root' ORDER BY seq, id"
+        return [to_node(row) for row in self._all(sql, session)]
+
+    def children(self, node: str) -> list[Node]:
+        return [to_node(row) for row in self._all(f"SELECT {NODE} FROM nodes WHERE parent = ? ORDER BY seq, id", node)]
+
+    def path(self, session: str, node: str) -> list[Node]:
+        """Root → `node`.  Raises StoreError when the session has no such node."""
+        nodes = [to_node(row) for row in self._all(_PATH, node)]
+        if not nodes or nodes[0].session != session:
+            raise StoreError(f"Session {session} has no node {node}.")
+        nodes.reverse()
+        return nodes
+
+    # What was said about it
+
+    def annotations(self, session: str, nodes: Sequence[str] | None = None) -> list[Annotation]:
+        """All annotations of `session`, or those on `nodes`, in (seq, id) order."""
+        base = f"SELECT {ANNOTATION} FROM annotations"
+        if nodes is None:
+            return [to_annotation(row) for row in self._all(f"{base} WHERE session = ? ORDER BY seq, id", session)]
+        found: list[Annotation] = []
+        for start in range(0, len(nodes), _MANY):
+            some = nodes[start : start + _MANY]
+            marks = ", ".join("?" * len(some))
+            found += [to_annotation(row) for row in self._all(f"{base} WHERE node IN ({marks})", *some) if row[1] == session]
+        return sorted(found, key=lambda note: (note.seq, note.id))
+
+    def load_checkpoint(self, call: str) -> Checkpoint | None:
+        """What has arrived of the reply to `call`; None once it has its reply."""
+        rows = self._all("SELECT call, text, reasoning, at FROM checkpoints WHERE call = ?", call)
+        return _checkpoint(rows[0]) if rows else None
+
+    def open_calls(self, session: str) -> list[Checkpoint]:
+        """The calls of `session` without a reply: streaming while `owner(session)` lives, interrupted otherwise."""
+        sql = "SELECT call, text, reasoning, at FROM checkpoints WHERE session = ? ORDER BY at, call"
+        return [_checkpoint(row) for row in self._all(sql, session)]
+
+    def interrupted(self, session: str) -> list[Checkpoint]:
+        """The open calls of `session` that nobody is going to close: its owner is gone."""
+        return [] if self.owner(session) else self.open_calls(session)
+
+    def view_state(self, session: str, key: str, default: Any = None) -> Any:
+        """The JSON value kept under `key`, or `default`."""
+        rows = self._all("SELECT value FROM view_state WHERE session = ? AND key = ?", session, key)
+        return json.loads(rows[0][0]) if rows else default
+
+    def search(self, text: str, limit: int = 50, before: int | None = None) -> list[Hit]:
+        """Where all words of `text` stand together, newest first; `before` is the `n` of the last hit of the page before."""
+        try:
+            return find(self._conn, text, limit, before)
+        except TROUBLE as error:
+            raise StoreError(sentence(error, self.file)) from error
+
+
+def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
+    call, text, reasoning, at = row
+    return Checkpoint(call, json.loads(text), json.loads(reasoning), at)

@@ -1,0 +1,174 @@
+"""A path as blocks to read: every span under the sign of who wrote it, then what is queued and what is arriving.
+
+Pure: from the session's tree and state to what the transcript widget draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..core.nodes import Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
+from ..core.state import Attempt, State
+from ..session import Session
+from .blocks import Block
+
+HEADINGS = {
+    PartKind.RULES: "rules",
+    PartKind.DEMO: "demonstration",
+    PartKind.ITEM: "puzzle",
+    PartKind.FREE: "free text",
+    PartKind.PROBE: "probe",
+    PartKind.FEEDBACK: "feedback",
+}
+
+
+def blocks(session: Session) -> list[Block]:
+    """The current branch from its root to what has not been sent yet."""
+    made = [block for node in session.tree.path(session.tip) for block in of_node(session, node)]
+    if session.partial is not None:
+        made += arriving(session)
+    else:
+        made += [_part(f"queue#{number}", part, ("queued",), dim=True) for number, part in enumerate(session.queue())]
+    return made
+
+
+def arriving(session: Session) -> list[Block]:
+    """The reply that is streaming, as far as it has come."""
+    partial = session.partial
+    if partial is None:
+        return []
+    made = []
+    if reasoning := "".join(partial.reasoning):
+        made.append(Block(f"{partial.call}#r", Origin.MODEL, "reasoning", reasoning, ("streaming",), "quiet", reasoning=True))
+    name = _subject(session)
+    made.append(Block(partial.call, Origin.MODEL, name, "".join(partial.text), ("streaming",), "quiet"))
+    return made
+
+
+def of_node(session: Session, node: Node) -> Iterator[Block]:
+    """The blocks of one node; a call has none."""
+    match node.body:
+        case Root() as root:
+            yield Block(node.id, Origin.TEMPLATE, "session", _opening(session, root), (), "quiet", dim=True)
+        case System(spans=spans):
+            yield Block(node.id, _writer(spans), "system", plain(spans), _mixed(spans))
+        case User(parts=parts):
+            for number, part in enumerate(parts):
+                yield _part(f"{node.id}#{number}", part)
+        case Reply() as reply:
+            if reply.reasoning:
+                yield Block(f"{node.id}#r", Origin.MODEL, "reasoning", reply.reasoning, (), "quiet", reasoning=True)
+            tags = _marks(session, node)
+            tone = ""
+            if reply.status is not Status.COMPLETE:
+                tags, tone = (reply.status + (f": {reply.cause}" if reply.cause else ""), *tags), "error"
+            if reply.redacted:
+                tags = ("a key was removed from this text", *tags)
+            yield Block(node.id, Origin.MODEL, _subject(session), plain(reply.spans), tags, tone)
+        case Assistant(spans=spans, how=how):
+            tags = ("not the subject's own words", *_marks(session, node))
+            yield Block(node.id, _writer(spans), str(how), plain(spans), tags, "fake")
+
+
+def node_of(block: str) -> str:
+    """The node that a block belongs to; "" for queued feedback, which is no node yet."""
+    return "" if block.startswith("queue#") else block.partition("#")[0]
+
+
+def _subject(session: Session) -> str:
+    return f"{session.subject.name}{' SIMULATED' if session.subject.simulated else ''}"
+
+
+def _opening(session: Session, root: Root) -> str:
+    plan = session.state().plan
+    budget = "no lifelines" if plan.lifelines is None else f"{plan.lifelines} {plan.lifeline_word}s"
+    told = {"none": "no feedback"}.get(plan.feedback.kind, f"feedback {plan.feedback.kind}, {plan.feedback.shown} keys")
+    lines = [f"{plan.name}: {len(root.puzzles)} puzzles, {plan.presentation}, {budget}, {told}, seed {root.seed}."]
+    if root.simulated:
+        lines.append("The subject is a puppet for learning and testing the tool: what it does proves nothing about models.")
+    if root.why:
+        lines.append(f"A fresh context: {root.why}.")
+    return "\n".join(lines)
+
+
+def _part(id: str, part: Part, tags: tuple[str, ...] = (), *, dim: bool = False) -> Block:
+    heading = HEADINGS.get(part.kind, str(part.kind))
+    if part.position is not None:
+        heading = f"puzzle {part.position}"
+    elif part.kind is PartKind.FEEDBACK:
+        heading = {"fake": "fake key", "reveal": "true key"}.get(part.via, part.via) if part.feedback == "reveal" else part.feedback
+    elif part.kind is PartKind.PROBE:
+        heading = part.via
+    lie = part.truthful is False
+    tags = (*tags, *(("not true",) if lie else ()), *_mixed(part.spans))
+    return Block(id, _writer(part.spans), heading, plain(part.spans), tags, "fake" if lie else "", dim=dim)
+
+
+def _writer(spans: Spans) -> Origin:
+    """Whose sign a block bears: whoever wrote more than the template."""
+    return next((span.origin for span in spans if span.origin is not Origin.TEMPLATE), Origin.TEMPLATE)
+
+
+def _mixed(spans: Spans) -> tuple[str, ...]:
+    """Names every writer where there are several."""
+    writers = dict.fromkeys(str(span.origin) for span in spans)
+    return (" + ".join(writers),) if len(writers) > 1 else ()
+
+
+def _marks(session: Session, node: Node) -> tuple[str, ...]:
+    """What was read in a reply, in words, and what has been said about it."""
+    state = session.state(node.id)
+    attempts = [a for a in state.attempts if a.reply == node.id]
+    tags = tuple(reading(attempt) for attempt in attempts) if len(attempts) == 1 else _batch(attempts)
+    said = session.tree.said(node.id)
+    if isinstance(claim := said.get(("", "claim")), dict):
+        if (count := claim.get("count")) is not None:
+            tags += (f"claims {count} right",)
+        if (which := claim.get("which")) is not None:
+            tags += (f"claims {', '.join(map(str, which)) or 'none'}",)
+    if label := said.get(("", "label")):
+        tags += (f"label {label}",)
+    if note := said.get(("", "note")):
+        tags += (f"note: {note}",)
+    if said.get(("", "bookmark")) is True:
+        tags += ("bookmarked",)
+    return tags
+
+
+def reading(attempt: Attempt) -> str:
+    """How one attempt was read and graded."""
+    words = {
+        "skipped": "used a lifeline",
+        "violated": "asked for a lifeline it did not have",
+        "ambiguous": "both answers and skips: g decides",
+    }
+    said = words.get(attempt.outcome, "")
+    if not said:
+        said = f"answer {attempt.answer}: {attempt.grade}" if attempt.action == "answer" else str(attempt.outcome)
+    return said + (" (abstained)" if "abstained" in attempt.flags else "")
+
+
+def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
+    if not attempts:
+        return ()
+    counts: dict[str, int] = {}
+    for attempt in attempts:
+        word = attempt.grade if attempt.action == "answer" else str(attempt.outcome)
+        counts[word or "?"] = counts.get(word or "?", 0) + 1
+    return (", ".join(f"{number} {word}" for word, number in counts.items()),)
+
+
+def standing(state: State, session: Session) -> str:
+    """The line above everything: where we are, and both scores."""
+    from ..core.wording import points
+
+    plan = state.plan
+    done = len([a for a in state.standing if a.reply])
+    bits = [f"true {points(state.score_true)} · shown {points(state.score_shown)} of {done}"]
+    if state.offered is not None:
+        bits.append(f"{plan.lifeline_word}s {state.left}/{state.offered}")
+    if state.fakes_shown:
+        bits.append(f"fakes shown {state.fakes_shown}")
+    if state.forged:
+        bits.append(f"forged {state.forged}")
+    return " · ".join(bits)

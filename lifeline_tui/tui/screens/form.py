@@ -1,0 +1,144 @@
+"""The one form: an intervention's fields, and under them the exact text that will be sent and what it does."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static, TextArea
+
+from ...actions import Effect, Intervention, Refusal, attempt_in
+from ...core.nodes import plain
+from ...interventions import effect_of_key
+from ...session import Session
+from ..editor import edit_outside
+from ..show import shown
+from ..widgets.choice import Choice
+
+
+class Form(ModalScreen[dict[str, str] | None]):
+    """Asks for an intervention's fields; answers with their values, or None when it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Leave", id="form.leave"),
+        Binding("ctrl+s", "send", "Send", id="form.send", priority=True),
+        Binding("ctrl+o", "outside", "$EDITOR", id="form.editor", priority=True),
+    ]
+    DEFAULT_CSS = """
+    Form { align: center middle; }
+    Form > Vertical {
+        width: 90%; max-width: 100; height: auto; max-height: 95%;
+        background: $panel; padding: 1 2;
+    }
+    Form .title { text-style: bold; height: auto; margin-bottom: 1; }
+    Form .field { height: auto; margin-bottom: 1; }
+    Form .field > .label { width: 22; height: auto; color: $text-muted; }
+    Form Input { height: 1; border: none; background: $surface; padding: 0 1; width: 1fr; }
+    Form Input:focus { background: $cursor-line; }
+    Form TextArea { height: 8; border: none; padding: 0 1; width: 1fr; }
+    Form .preview { height: auto; max-height: 12; background: $surface; padding: 0 1; }
+    Form .keys { height: 1; margin-top: 1; color: $text-muted; }
+    """
+
+    def __init__(self, session: Session, intervention: Intervention, cursor: str | None) -> None:
+        super().__init__()
+        self.session, self.intervention, self.cursor = session, intervention, cursor
+        self.fields = intervention.fields(session.state(), session.context(cursor))
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(shown(self.intervention.about), classes="title")
+            for field in self.fields:
+                with Horizontal(classes="field"):
+                    yield Static(shown(field.label), classes="label")
+                    if field.kind == "choice":
+                        yield Choice(field.options, field.default, id=f"field-{field.name}")
+                    elif field.kind == "text":
+                        yield TextArea(field.default, id=f"field-{field.name}", tab_behavior="focus")
+                    else:
+                        yield Input(field.default, id=f"field-{field.name}")
+            with VerticalScroll(classes="preview", can_focus=False):
+                yield Static(id="preview")
+            text = any(field.kind == "text" for field in self.fields)
+            keys = (
+                "ctrl+s send · ctrl+o $EDITOR · escape leave" if text else "enter send · ←→ choose · tab next field · escape leave"
+            )
+            yield Static(shown(keys), classes="keys")
+
+    def on_mount(self) -> None:
+        first = next((field for field in self.fields if field.kind != "choice"), None) if len(self.fields) == 1 else None
+        field = first or self.fields[0]
+        self.query_one(f"#field-{field.name}").focus()
+        self._preview()
+
+    def values(self) -> dict[str, str]:
+        """What is filled in now."""
+        found = {}
+        for field in self.fields:
+            widget = self.query_one(f"#field-{field.name}")
+            found[field.name] = widget.text if isinstance(widget, TextArea) else str(getattr(widget, "value", ""))
+        return found
+
+    def _preview(self) -> None:
+        preview = self.query_one("#preview", Static)
+        try:
+            effect = self.session.decide(self.intervention.name, self.values(), self.cursor)
+        except Refusal as reason:
+            preview.update(shown(str(reason), "$tone-error"))
+            return
+        preview.update(shown(described(self.session, effect, self.values(), self.cursor)))
+
+    def on_choice_changed(self) -> None:
+        self._preview()
+
+    def on_input_changed(self) -> None:
+        self._preview()
+
+    def on_text_area_changed(self) -> None:
+        self._preview()
+
+    def on_input_submitted(self) -> None:
+        self.action_send()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and isinstance(self.focused, Choice):
+            event.stop()
+            self.action_send()
+
+    def action_send(self) -> None:
+        try:
+            self.session.decide(self.intervention.name, self.values(), self.cursor)
+        except Refusal:
+            self._preview()
+            self.app.bell()
+            return
+        self.dismiss(self.values())
+
+    def action_outside(self) -> None:
+        """Edits the long text in $EDITOR."""
+        area = next(iter(self.query(TextArea)), None)
+        if area is not None:
+            area.text = edit_outside(self.app, area.text)
+
+
+def described(session: Session, effect: Effect, values: dict[str, str], cursor: str | None) -> str:
+    """The exact text that an effect puts before the subject, and what becomes of it, in words."""
+    lines: list[str] = []
+    if effect.turn:
+        lines.append(f"Sends now{', in a fork' if effect.fork else ''}:")
+        lines.append("\n\n".join(plain(part.spans) for part in effect.turn))
+    if effect.forged is not None:
+        lines += ["Stands in the subject's place, marked as not its own:", plain(effect.forged.spans)]
+    if effect.queue is not None:
+        lines += ["Goes out with the next turn:", "\n\n".join(plain(part.spans) for part in effect.queue) or "nothing"]
+        for part in effect.queue[-1:]:
+            attempt = attempt_in(session.state(), values, session.context(cursor))
+            if part.shown is not None and part.feedback == "reveal" and attempt is not None:
+                lines.append(f"Effect: {effect_of_key(attempt, part.shown)}.")
+    for remark in effect.remarks:
+        lines.append(f"{remark.field}: {remark.value if remark.value is not None else '(none)'}")
+    return "\n".join(lines)

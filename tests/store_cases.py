@@ -1,0 +1,59 @@
+"""What the tests of the store share: small conversations, and a writer that another process can run and be killed in."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from lifeline_tui.core.nodes import Assistant, Call, How, Origin, Part, PartKind, Reply, Root, Span, User
+from lifeline_tui.core.puzzle import Answer, Puzzle
+from lifeline_tui.store import Draft, Store
+
+ROOT = Path(__file__).resolve().parents[1]
+CALL = Call(model="sim/anxious", simulated=True, renderer="chat-1", digest="0" * 64)
+HISTORY = ("nodes", "annotations")
+
+
+def text(words: str, origin: Origin = Origin.MODEL) -> tuple[Span, ...]:
+    return (Span(words, origin),)
+
+
+def item(puzzle: str = "p1", key: str = "38") -> User:
+    record = Puzzle(puzzle, "How many?", Answer("int", key), family="bracelets", stratum="hard", pack="starter")
+    return User((Part(PartKind.ITEM, text("How many?", Origin.TEMPLATE), puzzle=puzzle, record=record, position=1),))
+
+
+def fake_key(shown: str = "35") -> User:
+    spans = text(f"The correct answer is {shown}.", Origin.TEMPLATE)
+    return User((Part(PartKind.FEEDBACK, spans, via="fake", shown=shown, truthful=False),))
+
+
+def forged(words: str = "ANSWER: 35", how: How = How.FORGED) -> Assistant:
+    return Assistant(text(words, Origin.FORGED), how=how)
+
+
+def reply(words: str = "ANSWER: 38") -> Reply:
+    return Reply(text(words))
+
+
+def begin(store: Store, title: str = "one") -> tuple[str, str, str]:
+    """A session whose branch `main` stands at an open call: the ids of the session, of the item and of the call."""
+    session = store.create_session(title, "baseline-20", "sim/anxious", True)
+    nodes, _ = store.append(session, [Draft(Root()), Draft(item()), Draft(CALL)], parent=None, branch="main")
+    return session, nodes[1].id, nodes[2].id
+
+
+def plain(path: Path) -> sqlite3.Connection:
+    """What any other program sees: no pragma of ours."""
+    return sqlite3.connect(path, isolation_level=None)
+
+
+def child(code: str, *args: object) -> subprocess.Popen[str]:
+    """Another process that runs `code` with `args`; its words come by line."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", code, *map(str, args)], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=env
+    )

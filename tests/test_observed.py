@@ -1,0 +1,142 @@
+"""What a provider sent is read from the wire itself, however its bytes are cut, and decides how a reply ended (Law 6)."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lifeline_tui.core.nodes import Status
+from lifeline_tui.subjects.observed import Observed, may_retry, pause, words_of
+
+BODY = (
+    b": a comment\r\n\r\nevent: x\r\n"
+    b'data: {"model": "m", "choices": [{"delta": {"content": "\xc3\xa9"}}]}\r\n\r\n'
+    b'data: {"model": "m", "choices": [{"delta": {}, "finish_reason": "banana"}], "system_fingerprint": "f"}\n\n'
+    b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}\n\ndata: [DONE]'
+)
+
+
+def observed(*events: Any, status: int = 200, headers: dict[str, str] | None = None) -> Observed:
+    seen = Observed()
+    seen.sent = True
+    seen.answered(status, headers or {})
+    for event in events:
+        seen.feed(json.dumps(event).encode() + b"\n")
+    return seen
+
+
+@given(st.lists(st.integers(0, len(BODY)), max_size=8))
+def test_bytes_may_be_cut_anywhere(cuts: list[int]) -> None:
+    seen = observed()
+    edges = [0, *sorted(cuts), len(BODY)]
+    for start, end in pairwise(edges):
+        seen.feed(BODY[start:end])
+    seen.close()
+    assert (seen.events, seen.finish, seen.done, seen.model, seen.fingerprint) == (3, "banana", True, "m", "f")
+    assert seen.tokens() == {"input": 3, "output": 4, "reasoning": None}
+    assert (seen.bytes, seen.head) == (len(BODY), BODY)
+
+
+RESPONSE = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "model": "m"}
+RESPONSE["usage"] = {"input_tokens": 3, "output_tokens": 4, "output_tokens_details": {"reasoning_tokens": 1}}
+SHAPES: list[tuple[str, list[Any], str, tuple[int | None, ...] | None]] = [
+    ("openai responses", [{"type": "response.incomplete", "response": RESPONSE}], "max_output_tokens", (3, 4, 1)),
+    (
+        "anthropic with a cache",
+        [
+            {"type": "message_start", "message": {"usage": {"input_tokens": 1, "cache_read_input_tokens": 2, "output_tokens": 1}}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}},
+        ],
+        "end_turn",
+        (3, 4, None),
+    ),
+    (
+        "gemini",
+        [
+            {"candidates": [{"content": {}}], "usageMetadata": {"promptTokenCount": 3}},
+            {
+                "candidates": [{"finishReason": "MAX_TOKENS"}],
+                "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 3, "thoughtsTokenCount": 1},
+            },
+        ],
+        "MAX_TOKENS",
+        (3, 4, 1),
+    ),
+    ("no usage", [{"choices": [{"finish_reason": "stop"}], "usage": None}], "stop", None),
+    ("odd shapes", [{"choices": [7], "delta": "x", "usage": 3, "response": [], "message": None, "error": None}], "", None),
+]
+
+
+@pytest.mark.parametrize(("shape", "events", "finish", "tokens"), SHAPES, ids=[row[0] for row in SHAPES])
+def test_each_shape_of_event_is_understood(
+    shape: str, events: list[Any], finish: str, tokens: tuple[int | None, ...] | None
+) -> None:
+    seen = observed(*events)
+    assert seen.finish == finish
+    counts = seen.tokens()
+    assert (counts and tuple(counts.values())) == tokens
+
+
+def finished(reason: str) -> Any:
+    return {"choices": [{"finish_reason": reason}]}
+
+
+@pytest.mark.parametrize(
+    ("events", "text", "guess", "status"),
+    [
+        ([finished("stop")], True, "stop", Status.COMPLETE),
+        ([finished("STOP")], True, "stop", Status.COMPLETE),
+        ([finished("odd")], True, "stop", Status.COMPLETE),
+        ([finished("length")], False, "length", Status.TRUNCATED),
+        ([finished("SAFETY")], True, "stop", Status.FILTERED),
+        ([finished("refusal")], False, "content_filter", Status.REFUSED),
+        ([finished("error")], True, "stop", Status.ERROR),
+        ([finished("stop"), {"error": {"message": "late"}}], True, "stop", Status.ERROR),
+        ([{"choices": []}], True, "stop", Status.ERROR),
+        ([], True, "stop", Status.COMPLETE),  # a binary protocol: litellm is asked
+        ([], True, "length", Status.TRUNCATED),
+        ([], False, "stop", Status.EMPTY),  # a web page: it is not
+    ],
+)
+def test_the_wire_decides_and_litellm_only_where_it_cannot_be_read(
+    events: list[Any], text: bool, guess: str, status: Status
+) -> None:
+    assert observed(*events).verdict(text, False, guess)[0] is status
+
+
+@pytest.mark.parametrize(
+    ("seen", "again"),
+    [
+        (observed(status=429), True),
+        (observed(status=529), True),
+        (observed(status=400), False),
+        (observed(status=404), False),
+        (observed(status=200), True),  # the connection broke before the first event
+        (observed({"choices": []}), False),
+        (Observed(), False),  # nothing was sent: it would fail again
+    ],
+)
+def test_only_what_may_pass_before_the_first_event_is_tried_again(seen: Observed, again: bool) -> None:
+    assert may_retry(seen) is again
+
+
+def test_retry_after_is_seconds_or_a_date_and_else_the_wait_doubles() -> None:
+    def asked(header: str) -> Observed:
+        return observed(status=429, headers={"retry-after": header})
+
+    assert pause(asked("7.5"), 1) == 7.5
+    assert pause(asked("-1"), 1) == 0
+    assert 55 < pause(asked(email.utils.formatdate(time.time() + 60, usegmt=True)), 1) <= 61
+    assert [pause(asked("soon"), attempt) for attempt in (1, 2, 3, 9)] == [1, 2, 4, 30]
+
+
+def test_litellms_wrapping_is_taken_off_an_error() -> None:
+    wrapped = "litellm.MidStreamFallbackError: litellm.APIConnectionError: APIConnectionError: OpenAIException - the GPU: on fire"
+    assert words_of(Exception(f"{wrapped} Original exception: more of it")) == "the GPU: on fire"
