@@ -284,7 +284,7 @@ async def no_finish(r: Reply) -> None:
 
 @behaviour
 async def repeat(r: Reply) -> None:
-    await r.texts(*["again and again "] * 200)
+    await r.texts(*["again and again "] * 400)
     await r.close()
 
 

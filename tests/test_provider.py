@@ -148,9 +148,9 @@ async def test_what_openai_shaped_servers_do_wrong(
 
 async def test_repetition_is_data(provider: Provider, model_server: ModelServer) -> None:
     got = await events(subject(provider, model_server, "openai/repeat"))
-    assert said(got) == "again and again " * 200
+    assert said(got) == "again and again " * 400
     assert end(got).status is COMPLETE
-    assert len(got) < 50  # many tokens to a delta
+    assert 4 <= len(got) < 100  # many tokens to a delta, and none waits for the whole
 
 
 async def test_lone_surrogates_and_nuls_survive(provider: Provider, model_server: ModelServer) -> None:
@@ -334,7 +334,7 @@ async def test_eight_streams_run_at_once(provider: Provider, model_server: Model
     models = ["openai/happy", "anthropic/happy", "ollama_chat/happy", "hosted_vllm/repeat"] * 2
     all_of_them = await asyncio.gather(*[events(subject(provider, model_server, model)) for model in models])
     assert [end(got).status for got in all_of_them] == [COMPLETE] * 8
-    assert {said(got) for got in all_of_them} == {"ACTION: ANSWER\nANSWER: 4\n", "again and again " * 200}
+    assert {said(got) for got in all_of_them} == {"ACTION: ANSWER\nANSWER: 4\n", "again and again " * 400}
 
 
 async def test_parameters_go_out_as_given_and_cannot_steer_litellm(provider: Provider, model_server: ModelServer) -> None:
@@ -452,8 +452,9 @@ def running(pid: int) -> bool:
     return subprocess.run(["/bin/ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0
 
 
-async def test_a_missing_litellm_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "litellm.py").write_text("raise ImportError('no such thing')")
+async def test_a_litellm_that_does_not_load_is_a_sentence_and_stray_prints_do_no_harm(tmp_path: Path) -> None:
+    stray = "import os\nprint('a stray print', flush=True)\nos.write(1, b'and a deeper one')\n"
+    (tmp_path / "litellm.py").write_text(f"{stray}raise ImportError('no such thing')")
     provider = Provider(environ={**os.environ, "PYTHONPATH": str(tmp_path)})
     with pytest.raises(SubjectError, match=r"died \(exit 1\): ImportError: no such thing"):
         await provider.warm()

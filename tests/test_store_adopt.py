@@ -18,7 +18,7 @@ from lifeline_tui.store import Draft, OwnedElsewhere, Store, StoreError, verify
 def source(tmp_path: Path):
     with Store(tmp_path / "source.db") as opened:
         session, asked, call = begin(opened)
-        nodes, _ = opened.append(session, [Draft(reply()), Draft(fake_key()), Draft(CALL)], parent=call, branch="main")
+        opened.append(session, [Draft(reply()), Draft(fake_key()), Draft(CALL)], parent=call, branch="main")
         opened.append(session, [Draft(forged())], parent=asked, branch="fork", remarks=[Remark("attempt", {}, "p1")])
         opened.rename(session, "a name")
         yield opened

@@ -45,12 +45,25 @@ _SPELLINGS: Mapping[int, str] = str.maketrans(
     | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in "－，"}
 )
 _SPACING = re.compile(r"\\(?:left|right|[bB]ig+[lr]?|displaystyle|limits|mathstrut)(?![A-Za-z])|\\[!,;:> ]")
-_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|boxed|fbox|operatorname|mbox|bm) ?\{([^{}]{0,200})\}")
+_TEXT = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|boxed|fbox|operatorname|mbox|bm) ?\{([^{}]{0,200})\}"
+)
 _BOX = re.compile(r"\\(?:boxed|fbox) ?\{(.*)\}")
 _VULGAR = re.compile("([0-9]?)([¼½¾⅐-⅞])")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
-_LATEX = {"\\cdot": "*", "\\times": "*", "\\div": "/", "\\{": "{", "\\}": "}", "\\%": "%", "\\$": "$", "{,}": ",", "\\pi": "π"}
-_LATEX_WORD = re.compile(r"\\(?:cdot|times|div|pi)(?![A-Za-z])|\\[{}%$]|\{,\}")
+_LATEX = {
+    "\\cdot": "*",
+    "\\times": "*",
+    "\\div": "/",
+    "\\{": "{",
+    "\\}": "}",
+    "\\%": "%",
+    "\\$": "$",
+    "{,}": ",",
+    "\\pi": "π",
+    "\\approx": "≈",
+}
+_LATEX_WORD = re.compile(r"\\(?:cdot|times|div|pi|approx)(?![A-Za-z])|\\[{}%$]|\{,\}")
 
 
 def plain(text: str) -> str:

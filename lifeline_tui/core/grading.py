@@ -68,7 +68,7 @@ def _bare(text: str) -> str:
     """`plain` text without the emphasis, quotes and final stop around it.  A line end inside is no space: it may part two values."""
     text = plain(text.strip().replace("\r\n", "\n").replace("\n", "⏎"))
     while True:
-        less = text.strip(" *_`\"“”⏎").rstrip(",;")
+        less = text.strip(' *_`"“”⏎').rstrip(",;")
         less = less[:-1] if less.endswith(".") and not less.endswith("..") else less
         less = less[1:-1] if len(less) > 1 and less[0] == less[-1] == "'" else less
         if less == text:
@@ -85,15 +85,17 @@ _LATEX_FRACTION = re.compile(r"([+-]? ?)([0-9]+)? ?\\[dtc]?frac ?(?:\{([^{}]*)\}
 _DOTTED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 _UNIT_WORD = r"[^\W\d_]+(?:[-'][^\W\d_]+)?(?:\^?\(?[23]\)?)?"
 _UNIT = re.compile(rf"( ?)(°|\(?{_UNIT_WORD}(?:[ /]{_UNIT_WORD}){{0,2}}\)?)")
-_NOT_UNITS = frozenset(
-    "a about all almost also and approximately approx around at base before after below above between bn but by choose cubed division"
-    " divided doubled dozen dozens each either error except factorial few fewer for from guess half halves halved hundred hundreds"
-    " hundredths if incorrect instead k least less like maybe maybes million millions min minus mod modulo more most n nd nearly no"
-    " none nor not of off once or other over pct per percent perhaps pi plus possibly probably quarter quarters rd remainder roughly"
-    " score something sqrt squared st th than then third thirds thousand thousands thousandths tenth tenths times to trillion twice"
-    " unless unknown unlike until unsure up versus vs was were without wrong x y z billion billions".split()
+_AMBIGUOUS_WORDS = (
+    "a about all almost also am an and approximately approx are around at base be before after below above between billion billions bn"
+    " but by can cannot choose could cubed division divided doubled dozen dozens each either error except factorial few fewer for from"
+    " guess half halves halved hundred hundreds hundredths i if impossible incorrect instead invalid is it k least less like maybe"
+    " might million millions minus mod modulo more most n nd nearly no none nor not of off once or other over pct per percent perhaps"
+    " pi plus possibly probably quarter quarters rd remainder roughly score should something sqrt squared st th than that then third"
+    " thirds this thousand thousands thousandths tenth tenths think times to too trillion twice unknown unless unlike unsure until up"
+    " versus vs was we were will without would wrong x y z"
 )
-_ONE_LETTER_UNITS = frozenset("mgshlJNWVAKC")
+_NOT_UNITS = frozenset(_AMBIGUOUS_WORDS.split())
+_ONE_LETTER_UNITS = frozenset("mgshl")
 _EXPONENT_CAP = 400
 
 
@@ -106,10 +108,10 @@ class _Number:
 
 
 def _numbers_agree(key: Answer, true: str, given: str) -> bool | None:
-    a, b = _number(true), _number(given)
-    if b is None:
-        b = _equated(given)
-    if a is None or b is None or a.percent and key.type == "int":
+    if key.type == "decimal" and key.tolerance.strip(" 0."):
+        given = re.sub(r"^(?:≈|~|about |approximately |approx\.? ) ?", "", given)
+    a, b = _number(true), _number(given) or _equated(given)
+    if a is None or b is None or (a.percent and key.type == "int"):
         return None
     if key.type == "int" and a.value.denominator != 1:
         return None
@@ -120,7 +122,7 @@ def _numbers_agree(key: Answer, true: str, given: str) -> bool | None:
             return None
         allowed = tolerance.value
     if b.percent:
-        if key.type == "int" or a.value.denominator == 1:
+        if key.type == "int" or (a.value.denominator == 1 and not a.percent):
             return None
         if not a.percent and abs(b.value * 100 - a.value) <= allowed:
             return None  # 37.5% for 37.5: which of the two was asked?
@@ -128,10 +130,14 @@ def _numbers_agree(key: Answer, true: str, given: str) -> bool | None:
     return None if not agreed and b.dotted == a.value else agreed
 
 
+_NAME = re.compile(
+    r"(?:(?!(?:C|nCr|binom|choose|sqrt|cbrt) ?\()[A-Za-z][A-Za-z0-9_]{0,15}(?: ?\([A-Za-z0-9=,+ -]{0,20}\))? ?)?= ?(?!=)"
+)
+
+
 def _number(text: str) -> _Number | None:
     """A numeral, a fraction of numerals, a percentage; with a name before ("n = 38") or a unit after."""
-    text = re.sub(r"^(?:[A-Za-z][A-Za-z0-9_]{0,15}(?:\([A-Za-z0-9, ]{0,20}\))? ?)?= ?", "", text).strip()
-    text = _unbracketed(text)
+    text = _unbracketed(text[name.end() if (name := _NAME.match(text)) else 0 :].strip())
     for currency in "$€£":
         text = text.removeprefix(currency)
     percent = re.fullmatch(r"(.*?) ?(?:%|percent|per cent)", text)
@@ -164,10 +170,11 @@ def _without_unit(text: str) -> tuple[str, Fraction | None]:
         return text, None
     words = re.split(r"[ /]", unit[2].strip("()").casefold())
     bare = [re.sub(r"\^?\(?[23]\)?$", "", word) for word in words]
-    alone = unit[2].strip("()")
     if _NOT_UNITS.intersection(word for name in bare for word in name.split("-")) or any("n't" in word for word in bare):
         return text, None
-    if (len(bare[0]) == 1 and bare[0] != "°" and (not unit[1] or alone[0] not in _ONE_LETTER_UNITS)) or any(len(w) == 1 for w in bare[1:] if w not in "smhl"):
+    if any(len(word) == 1 and word not in _ONE_LETTER_UNITS and word != "°" for word in bare) or (
+        len(bare[0]) == 1 and not unit[1] and bare[0] != "°"
+    ):
         return text, None
     return number, _exact(number)
 
@@ -202,18 +209,27 @@ def _exact(text: str) -> Fraction | None:
     return -value if sign.startswith("-") else value
 
 
+_ROUNDED = re.compile(r"([^()≈]+?) ?(?:≈|\( ?(?:≈|~|=|about |approximately |approx\.? )?) ?([^()a-zA-Z≈]+?) ?(\)?)")
+
+
 def _equated(text: str) -> _Number | None:
-    """The number that an equation ends in, if what stands before it comes to the same: "C(8,3) = 56", "3/8 (0.375)"."""
-    remark = re.fullmatch(r"([^()]+?) ?\( ?=? ?([^()a-zA-Z]+)\)", text)
-    sides = [remark[1], remark[2]] if remark else text.split("=")
-    numbers = [_number(side.strip()) for side in sides]
-    last = numbers[-1] if numbers[-1] is not None else numbers[0]
-    if len(sides) < 2 or last is None or (last.percent and len(set(numbers)) > 1 and None in numbers):
+    """The number that an equation ends in, if what stands before it comes to the same: "C(8,3) = 56"; or the number that a second
+    one in brackets or after ≈ repeats, perhaps rounded: "3/8 (0.375)", "1/3 ≈ 0.333"."""
+    twice = _ROUNDED.fullmatch(text)
+    if twice and bool(twice[3]) == ("(" in text):
+        first, second = _number(twice[1]), _number(twice[2])
+        if first is None or second is None or first.percent:
+            return None
+        digits = len(twice[2].partition(".")[2].strip(" %")) + (2 if second.percent else 0)
+        return first if abs(first.value - second.value) <= Fraction(1 if "." in twice[2] else 0, 10**digits) else None
+    sides = [side.strip() for side in text.split("=")]
+    last = _number(sides[-1]) or _number(sides[0])
+    if len(sides) < 2 or last is None or last.percent:
         return None
-    for side, number in zip(sides, numbers, strict=True):
-        if number is not None and number.value == last.value:
-            continue
-        if number is not None or _formulas_agree(str(last.value), side.strip()) is not True:
+    for side in sides:
+        number = _number(side)
+        agreed = _formulas_agree(str(last.value), side) if number is None else number.value == last.value
+        if not agreed:
             return None
     return last
 
@@ -279,11 +295,7 @@ _NO_MEMBER = re.compile(r"(?:none|nobody|no one|nothing|empty)", re.IGNORECASE)
 def _lists_agree(kind: str, true: str, given: str) -> bool | None:
     """Whether two lists agree: in order for a tuple or sequence, by membership for a set, with counts for a multiset."""
     key = _list(true)
-    if key is None:
-        return None
-    if not given or (_NO_MEMBER.fullmatch(given) and key):
-        return None
-    if key and abstains(given):
+    if key is None or not given or ((key or not _NO_MEMBER.fullmatch(given)) and (abstains(given) or _NO_MEMBER.fullmatch(given))):
         return None
     found = _list(given)
     if found is None or not _alike(key, found):
@@ -304,7 +316,7 @@ def _arranged(kind: str, members: tuple[Hashable, ...]) -> Hashable:
 
 def _list(text: str, depth: int = 0) -> tuple[Hashable, ...] | None:
     """The members of a list: fractions, words in one case, or lists within it; None where it cannot be read."""
-    text = re.sub(r"^[A-Za-z][A-Za-z0-9_]{0,15}(?:\([a-z, ]{0,20}\))? ?= ?(?=[(\[{<])", "", text).strip()
+    text = re.sub(r"^[A-Za-z][A-Za-z0-9_]{0,15} ?= ?(?=[(\[{<])", "", text).strip()
     if not text or _EMPTY.fullmatch(text) or _NO_MEMBER.fullmatch(text):
         return ()
     if depth > _DEEPEST_LIST:
@@ -382,11 +394,20 @@ def _member(text: str, depth: int) -> Hashable | None:
     if text[0] in _OPENS and _enclosed(text):
         members = _list(text, depth + 1)
         return frozenset(members) if text[0] == "{" and members is not None else members
-    word = text.strip(" '\"").casefold()
-    return "".join(word.split()) if re.fullmatch(r"[\w'.=:+ -]+", word) and re.search(r"\w", word) and len(word.split()) <= 4 else None
+    word = re.sub(r" *([=:+]) *", r"\1", " ".join(text.strip(" '\"").casefold().split()))
+    plain_words = re.fullmatch(r"[\w'.=:+-]+(?: [\w'.=:+-]+){0,3}", word) and re.search(r"\w", word)
+    return word if plain_words and not _NOT_MEMBERS.intersection(word.split()) else None
+
+
+_SWEEPING_WORDS = (
+    "all any anyone both but each either every everyone except just maybe neither not nobody none only other others perhaps probably rest"
+    " someone unknown"
+)
+_NOT_MEMBERS = frozenset(_SWEEPING_WORDS.split())
 
 
 def _alike(key: tuple[Hashable, ...], found: tuple[Hashable, ...]) -> bool:
-    """Whether all members found are of a kind that the key has: words for words, numbers for numbers."""
+    """Whether all members found are of a kind that the key has: numbers for numbers, as many words at most for words."""
     kinds = {type(member) for member in key}
-    return not key or all(type(member) in kinds for member in found)
+    longest = max((len(member.split()) for member in key if isinstance(member, str)), default=0)
+    return not key or all(type(m) in kinds and (not isinstance(m, str) or len(m.split()) <= longest) for m in found)

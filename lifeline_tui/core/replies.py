@@ -88,7 +88,10 @@ _HEADER = re.compile(
 _BASE_HEADER = re.compile(r"^[ \t]{0,40}+PUZZLE[ \t]{1,9}[0-9]", re.MULTILINE)
 _WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"))
 _COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textit|mathbf|mathrm|mathit|bm) ?\{")
-_OPEN_TAG, _CLOSE_TAG = re.compile(r"<[a-z][a-z0-9]{0,15}>", re.IGNORECASE), re.compile(r"</?[a-z][a-z0-9]{0,15} ?/?>$", re.IGNORECASE)
+_OPEN_TAG, _CLOSE_TAG = (
+    re.compile(r"<[a-z][a-z0-9]{0,15}>", re.IGNORECASE),
+    re.compile(r"</?[a-z][a-z0-9]{0,15} ?/?>$", re.IGNORECASE),
+)
 
 
 def _without_thinking(text: str) -> tuple[str, bool]:
@@ -146,7 +149,13 @@ def _trim(text: str, lo: int, hi: int) -> tuple[int, int]:
         else:
             for a, b in _WRAPS:
                 inner = value[len(a) : len(value) - len(b)]
-                if len(value) >= len(a) + len(b) and value.startswith(a) and value.endswith(b) and a not in inner and b not in inner:
+                if (
+                    len(value) >= len(a) + len(b)
+                    and value.startswith(a)
+                    and value.endswith(b)
+                    and a not in inner
+                    and b not in inner
+                ):
                     left, right = len(a), len(b)
                     break
         if not left and not right:
@@ -199,7 +208,11 @@ def _cell(text: str, label: re.Match[str], end: int, table: bool) -> tuple[int, 
         return start, end
     if label[3] == "|" and text[bar:end].strip(_BLANK + "|"):
         return None
-    if label[3] == "|" and text[start:bar].strip(_EDGE).lower() in TOPICS and re.match(r"\n[ \t]{0,40}+\|?[ \t]{0,40}+:?-", text[end : end + 90]):
+    if (
+        label[3] == "|"
+        and text[start:bar].strip(_EDGE).lower() in TOPICS
+        and re.match(r"\n[ \t]{0,40}+\|?[ \t]{0,40}+:?-", text[end : end + 90])
+    ):
         return None  # the heading of columns
     return start, bar
 
@@ -248,9 +261,9 @@ def _judge(text: str, said: Iterable[_Said], word: str) -> Parsed:
             if action is not None:
                 actions.append((action, flag, each))
         elif each.label == "answer":
-            kind = read_answer(value, word)
-            if kind is not Answered.PLACEHOLDER:
-                answers.append((kind, each))
+            sort = read_answer(value, word)
+            if sort is not Answered.PLACEHOLDER:
+                answers.append((sort, each))
         elif each.label in ratings and not is_scale(each.label, value):
             ratings[each.label].append(each)
     flags: set[str] = set()
@@ -263,20 +276,23 @@ def _judge(text: str, said: Iterable[_Said], word: str) -> Parsed:
             flags |= {*read[-1][1]} | ({"revised"} if len({number for number, _ in read}) > 1 else set())
             spans[label] = (values[-1].start, values[-1].end)
     done, flag = (actions[-1][0], actions[-1][1]) if actions else (None, "")
-    kind, answer = None, None
+    kind: Answered | None = None
+    answer: str | None = None
     if actions:
         spans["action"] = (actions[-1][2].start, actions[-1][2].end)
         flags |= {flag} if flag else set()
     if answers:
         kind, last = answers[-1]
         spans["answer"], answer = (last.start, last.end), text[last.start : last.end]
-    meant = {_same(text[each.start : each.end]) if kind is Answered.REAL else kind for kind, each in answers}
+    meant = {_same(text[each.start : each.end]) if sort is Answered.REAL else sort for sort, each in answers}
     if len(meant) > 1 or len({action for action, _, _ in actions}) > 1:
         flags.add("revised")
     unknown = bool(actions) and skips(text[slice(*spans["action"])]) and flag == "unknown-action"
     action, more = _combine(done, kind, unknown)
     keeps = action in (Action.ANSWER, Action.BOTH)
-    return Parsed(action, answer if keeps else None, numbers["difficulty"], numbers["confidence"], tuple(sorted(flags | more)), spans)
+    return Parsed(
+        action, answer if keeps else None, numbers["difficulty"], numbers["confidence"], tuple(sorted(flags | more)), spans
+    )
 
 
 def _combine(action: Action | None, kind: Answered | None, may_skip: bool) -> tuple[Action, set[str]]:
@@ -300,7 +316,9 @@ def _combine(action: Action | None, kind: Answered | None, may_skip: bool) -> tu
 
 
 def _flagged(parsed: Parsed, *flags: str) -> Parsed:
-    return Parsed(parsed.action, parsed.answer, parsed.difficulty, parsed.confidence, tuple(sorted({*parsed.flags, *flags})), parsed.spans)
+    return Parsed(
+        parsed.action, parsed.answer, parsed.difficulty, parsed.confidence, tuple(sorted({*parsed.flags, *flags})), parsed.spans
+    )
 
 
 def _sections(said: Sequence[_Said], headers: Sequence[tuple[int, int]]) -> list[tuple[int | None, list[_Said]]]:
@@ -336,7 +354,9 @@ def parse(text: str, *, word: str = "lifeline", complete: bool = True) -> Parsed
 
 
 def _refused(parsed: Parsed, text: str) -> bool:
-    return parsed.action is Action.UNPARSED and "action" not in parsed.spans and "answer" not in parsed.spans and refuses(text.strip())
+    return (
+        parsed.action is Action.UNPARSED and "action" not in parsed.spans and "answer" not in parsed.spans and refuses(text.strip())
+    )
 
 
 def parse_batch(text: str, positions: Sequence[int], *, word: str = "lifeline", complete: bool = True) -> dict[int, Parsed]:
@@ -371,7 +391,9 @@ def parse_batch(text: str, positions: Sequence[int], *, word: str = "lifeline", 
     return results
 
 
-_HOW_MANY = re.compile(r"(?:(?:about|around|roughly|approximately|probably|all|exactly|~) ?)*(-?[0-9]{1,6})(?: ?(?:/|of|out of) ?(?:the )?([0-9]{1,6}))?[a-z ]*")
+_HOW_MANY = re.compile(
+    r"(?:(?:about|around|roughly|approximately|probably|all|exactly|~) ?)*(-?[0-9]{1,6})(?: ?(?:/|of|out of) ?(?:the )?([0-9]{1,6}))?[a-z ]*"
+)
 _LISTED = re.compile(r"(?:[0-9]{1,5}(?: ?- ?[0-9]{1,5})?(?:[ ,;&\n]|and\b)*)+")
 
 
@@ -384,7 +406,9 @@ def parse_self_score(text: str) -> SelfScore:
     counts: list[int | None] = []
     lists: list[tuple[int, ...] | None] = []
     for each in _said(clean)[0]:
-        said = " ".join(clean[each.start : min(each.end, each.start + 5000)].translate({0x2013: "-", 0x2212: "-"}).casefold().split())
+        said = " ".join(
+            clean[each.start : min(each.end, each.start + 5000)].translate({0x2013: "-", 0x2212: "-"}).casefold().split()
+        )
         said = said.replace("*", "").replace("`", "").strip(" .")
         if each.label == "count" and said not in ("", "n", "number"):
             counts.append(_count(said, flags))

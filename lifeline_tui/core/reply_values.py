@@ -85,7 +85,9 @@ _ANSWERS = re.compile(
     r"(?:i(?:'ll| will| choose to| want to)? )?(?:give |provide |attempt |choose |submit |to )*(?:an? |the |my )?answer(?:ing|ed)?"
     r"(?: (?:it|this|the (?:puzzle|question)))?(?: *[(\[,.;:|-].*)?"
 )
-_NO_ANSWERING = re.compile(r"(?:without|instead of|rather than|not|no|n't) (?:an |giving an )?answer\w*|answer *[:=] *(?:none|n/?a|-|skip\w*|null)")
+_NO_ANSWERING = re.compile(
+    r"(?:without|instead of|rather than|not|no|n't) (?:an |giving an )?answer\w*|answer *[:=] *(?:none|n/?a|-|skip\w*|null)"
+)
 
 
 def abstains(value: str) -> bool:
@@ -132,7 +134,9 @@ def read_action(value: str, word: str) -> tuple[Action | None, str]:
         used = uses.fullmatch(said)
         if used:
             after = (used[2] or "").strip()
-            if re.match(r"(?:no|none|not (?:needed|used|necessary|required|taken)|un(?:used|needed|necessary)|declined|false|0)\b", after):
+            if re.match(
+                r"(?:no|none|not (?:needed|used|necessary|required|taken)|un(?:used|needed|necessary)|declined|false|0)\b", after
+            ):
                 return Action.UNPARSED, "negated-lifeline"
             return (Action.BOTH if re.search(r"\banswer", _NO_ANSWERING.sub("", after)) else Action.LIFELINE), ""
         if _NOT.search(said):

@@ -15,8 +15,9 @@ from .nodes import Assistant, Call, Node, Part, PartKind, Reply, Root, Status, U
 from .plan import Plan
 from .puzzle import Puzzle
 from .tree import Said
-from .turn import Event, Phase, after
+from .turn import LAW, Event, Phase, after
 
+PARSES = frozenset(LAW[Phase.REPLIED])
 SETTLED = frozenset({Phase.SKIPPED, Phase.REFUSED, Phase.UNPARSED, Phase.GRADED, Phase.TOLD, Phase.VIOLATED})
 
 
@@ -256,7 +257,7 @@ def _answered(state: State, node: Node, said: Said) -> State:
 
 def _parsed(attempt: Attempt, about: dict[str, Any], left: int) -> Attempt:
     action = str(about["action"])
-    event = Event(action) if action in Event else Event.UNPARSED
+    event = Event(action) if action in PARSES else Event.UNPARSED
     if event is Event.LIFELINE and left <= 0:
         event = Event.VIOLATION
     phase = after(attempt.phase, event)

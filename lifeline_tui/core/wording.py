@@ -33,8 +33,12 @@ def points(value: float) -> str:
 
 
 def lifelines(count: int, word: str) -> str:
-    """"10 lifelines", "1 lifeline"."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    """"10 lifelines", "1 lifeline", "3 passes"."""
+    return f"{count} {word if count == 1 else plural(word)}"
+
+
+def plural(word: str) -> str:
+    return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
 def labels(plan: Plan, seed: int) -> str:
@@ -95,7 +99,7 @@ def item(state: State, templates: Templates, puzzle: Puzzle, position: int, *, t
     spans = made.spans
     if state.plan.budget_line and state.left is not None:
         word = state.plan.lifeline_word
-        line = render(templates["rules/budget-line"], {"Word": word[:1].upper() + word[1:], "left": str(state.left)})
+        line = render(templates["rules/budget-line"], {"Words": plural(word)[:1].upper() + plural(word)[1:], "left": str(state.left)})
         spans = (*spans, Span("\n\n", Origin.TEMPLATE), *line)
     return Part(
         kind=PartKind.ITEM,
@@ -159,7 +163,7 @@ def score(attempt: Attempt, templates: Templates, total: float) -> Part:
 
 def violation(attempt: Attempt, templates: Templates, word: str) -> Part:
     """Tells that the budget is spent and poses the same puzzle again: its answer is a new attempt at it."""
-    made = part(templates, "interventions/violation", {"word": word}, PartKind.FEEDBACK, "next")
+    made = part(templates, "interventions/violation", {"words": plural(word)}, PartKind.FEEDBACK, "next")
     about = _about(made, attempt, "violation", None, None)
 
     return replace(about, record=attempt.puzzle, position=attempt.position, budget_shown=0)

@@ -15,25 +15,19 @@ from ..store import Reader
 BLIND = frozenset({"model_requested", "model_returned", "simulated", "arm", "plan", "key", "shown_answer", "truthful", "feedback_kind"})
 """What a rater must not see in a first pass."""
 
-COLUMNS = {
-    "session": "session id",
-    "node_id": "the reply that made the attempt",
-    "puzzle_id": "puzzle; with node_id, the key of the table",
-}
-
-
 def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Rows in the order they were made, session after session."""
     writer = csv.writer(out, lineterminator="\n")
     names: list[str] | None = None
     for session in sessions:
-        columns, rows = store.attempts(session)
+        found = store.connection.execute("SELECT * FROM v_attempts WHERE session = ?", (session,))
+        columns = [each[0] for each in found.description]
         shown = [name for name in columns if not (blind and name in BLIND)]
         if names is None:
             names = shown
             writer.writerow(names)
         places = [columns.index(name) for name in names]
-        writer.writerows([_cell(row[place]) for place in places] for row in rows)
+        writer.writerows([_cell(row[place]) for place in places] for row in found)
 
 
 def _cell(value: Any) -> Any:

@@ -147,7 +147,7 @@ def _annotations(ledger: Ledger, annotations: Sequence[Annotation], here: dict[s
     for note in sorted(annotations, key=_order):
         if _known("annotation", note.id, note.sha256, here):
             continue
-        if annotation_hash(note, ledger.place(note.node).sha256) != note.sha256:
+        if annotation_hash(note, ledger.hash_of(note.node)) != note.sha256:
             raise _refuse(f"annotation {note.id} is not what its hash says; the file was altered")
         ledger.insert_annotation(note)
         here[note.id] = note.sha256

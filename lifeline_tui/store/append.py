@@ -125,7 +125,9 @@ class Ledger:
     def place(self, node: str) -> Place:
         row = self._one(
             "SELECT session, sha256, root, depth, kind, forged_above, fakes_above, first_fake_depth,"
-            " CASE WHEN kind IN ('user', 'assistant') THEN body END FROM nodes WHERE id = ?",
+            # Reading a body takes longer than the rest of an append; canonical JSON shows a fake by these very characters.
+            " CASE WHEN kind = 'assistant' OR (kind = 'user' AND instr(body, '\"truthful\":false') > 0) THEN body END"
+            " FROM nodes WHERE id = ?",
             node,
         )
         if not row or row[0] != self.session:
@@ -137,6 +139,12 @@ class Ledger:
             first = depth if first is None and shown else first
             forged, fakes = forged + puts_words_in_its_mouth(body), fakes + shown
         return Place(sha256, root, depth, kind, forged, fakes, first)
+
+    def hash_of(self, node: str) -> str:
+        row = self._one("SELECT sha256 FROM nodes WHERE id = ? AND session = ?", node, self.session)
+        if not row:
+            raise StoreError(f"Session {self.session} has no node {node}.")
+        return str(row[0])
 
     def insert_node(self, node: Node, root: str, depth: int) -> None:
         """Write `node` as it is; a call opens its checkpoint and a reply closes it."""
@@ -174,7 +182,7 @@ class Ledger:
             puzzle=remark.puzzle,
             version=remark.version,
         )
-        note = replace(note, sha256=annotation_hash(note, self.place(node).sha256))
+        note = replace(note, sha256=annotation_hash(note, self.hash_of(node)))
         self.insert_annotation(note)
         return note
 

@@ -154,6 +154,10 @@ class Reader:
         rows = self._all("SELECT value FROM view_state WHERE session = ? AND key = ?", session, key)
         return json.loads(rows[0][0]) if rows else default
 
+    def view_states(self, session: str) -> dict[str, Any]:
+        """All view state of a session, by key."""
+        return {key: json.loads(value) for key, value in self._all("SELECT key, value FROM view_state WHERE session = ?", session)}
+
     def search(self, text: str, limit: int = 50, before: int | None = None) -> list[Hit]:
         """Where all words of `text` stand together, newest first; `before` is the `n` of the last hit of the page before."""
         try:

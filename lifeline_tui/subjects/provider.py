@@ -31,8 +31,16 @@ STARTING = 180.0
 """Seconds that the child may take to import litellm."""
 STOPPING = 3.0
 ROOT = str(Path(__file__).resolve().parents[2])
-MAIN = "import sys; sys.path.append(sys.argv[1]); from lifeline_tui.subjects.provider_main import main; main()"
-"""`-m lifeline_tui.subjects.provider_main`, but for the working folder, which must not be on the import path: it may be a download."""
+MAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import lifeline_tui
+sys.path.append(sys.path.pop(0))
+from lifeline_tui.subjects.provider_main import main
+main()
+"""
+"""`-m lifeline_tui.subjects.provider_main`, but surely of this copy of the package, and never with the working folder on the import
+path: it may be a download."""
 
 
 class _Child:
