@@ -62,7 +62,9 @@ def answering() -> Iterator[None]:
 
 
 def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--db", metavar="FILE", help="The notebook's file (else LIFELINE_DB, the config, or the user data folder).")(command)
+    return click.option(
+        "--db", metavar="FILE", help="The notebook's file (else LIFELINE_DB, the config, or the user data folder)."
+    )(command)
 
 
 def reading(db: str | None) -> Reader:
@@ -350,7 +352,14 @@ def models(as_json: bool) -> None:
     with answering():
         for offer in offers(load_config().models) + local_offers():
             if as_json:
-                put({"model": offer.model, "about": offer.about, "api_base": offer.api_base, "simulated": offer.model.startswith("sim/")})
+                put(
+                    {
+                        "model": offer.model,
+                        "about": offer.about,
+                        "api_base": offer.api_base,
+                        "simulated": offer.model.startswith("sim/"),
+                    }
+                )
             else:
                 click.echo(f"{offer.model:40} {visible_line(offer.about)} {visible_line(offer.api_base)}".rstrip())
 

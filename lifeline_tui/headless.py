@@ -105,7 +105,9 @@ def summary(session: Session, status: str) -> dict[str, Any]:
         "attempts": counts["attempts"],
         "answered": counts["answered"],
         "lifelines_offered": state.offered,
-        **{name: counts[name] for name in ("lifelines_used", "abstained", "violations", "right", "wrong", "ungradable", "unparsed")},
+        **{
+            name: counts[name] for name in ("lifelines_used", "abstained", "violations", "right", "wrong", "ungradable", "unparsed")
+        },
         "score_true": state.score_true,
         "score_shown": state.score_shown,
         "status": status,
@@ -164,7 +166,9 @@ def _replay(tree: Tree, branch: str, tip: str) -> Iterator[Replayed]:
 def _judged_otherwise(tree: Tree, state: State, node: Node, call: Call | None) -> str:
     """How the machine would read a turn differently now; "" where it reads it as it did."""
     assert isinstance(node.body, Reply | Assistant)
-    recorded = {(n.puzzle or "", n.field): n.raw for n in tree.notes.get(node.id, ()) if n.by == "machine" and n.field != "feedback"}
+    recorded = {
+        (n.puzzle or "", n.field): n.raw for n in tree.notes.get(node.id, ()) if n.by == "machine" and n.field != "feedback"
+    }
     again = {(r.puzzle or "", r.field): canonical(r.value) for r in judge(state, node.body, call, "")}
     for place in sorted(set(recorded) | set(again)):
         if place[1] != "attempt" and recorded.get(place) != again.get(place):
@@ -200,7 +204,12 @@ def session_data(store: Reader, session: str, branch: str | None) -> dict[str, A
             each["partial"] = {"text": open_calls[node.id].text, "reasoning": open_calls[node.id].reasoning}
         data.append(each)
     notes = [note_data(note) for note in store.annotations(row.id) if note.node in shown]
-    return {"session": session_line(store, row), "branches": [branch_data(each) for each in branches], "nodes": data, "annotations": notes}
+    return {
+        "session": session_line(store, row),
+        "branches": [branch_data(each) for each in branches],
+        "nodes": data,
+        "annotations": notes,
+    }
 
 
 async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
@@ -258,7 +267,10 @@ def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
     yield True, f"SQLite {sqlite3.sqlite_version}{note}"
     if db.exists():
         mode = db.stat().st_mode & 0o777
-        yield mode & 0o077 == 0, f"{db} can be read by {'you alone' if mode & 0o077 == 0 else f'others (mode {mode:o}): chmod 600 it'}"
+        yield (
+            mode & 0o077 == 0,
+            f"{db} can be read by {'you alone' if mode & 0o077 == 0 else f'others (mode {mode:o}): chmod 600 it'}",
+        )
         with Reader(db) as store:
             yield True, f"{len(store.sessions(limit=1_000_000))} sessions in it"
     else:

@@ -11,7 +11,23 @@ from dataclasses import replace
 
 from .actions import Act, Context, Effect, Field, Fields, Intervention, Refusal, Refuse, Values, attempt_in
 from .core.grading import grade, same
-from .core.nodes import Assistant, Call, How, Origin, Part, PartKind, Purpose, Remark, Reply, Span, Status, System, User, plain, text_of
+from .core.nodes import (
+    Assistant,
+    Call,
+    How,
+    Origin,
+    Part,
+    PartKind,
+    Purpose,
+    Remark,
+    Reply,
+    Span,
+    Status,
+    System,
+    User,
+    plain,
+    text_of,
+)
 from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
 from .core.wording import item, lifelines, part, praise, reveal, rules, verdict, violation
@@ -98,7 +114,9 @@ def skipped(state: State, context: Context) -> str | None:
 def budgeted(state: State, context: Context) -> str | None:
     if reason := when_heard(state, context):
         return reason
-    return None if state.offered is not None else "This plan offers no lifelines, and a subject that has none must not hear of them."
+    return (
+        None if state.offered is not None else "This plan offers no lifelines, and a subject that has none must not hear of them."
+    )
 
 
 def repeatable(state: State, context: Context) -> str | None:
@@ -157,7 +175,9 @@ def _puzzle(state: State, context: Context, attempts: list[Attempt]) -> Field:
     latest = {str(a.position): a for a in attempts}
     about = attempt_in(state, {}, context)
     default = str(about.position) if about and str(about.position) in latest else next(reversed(latest), "")
-    options = tuple((place, f"{place}: answered {a.answer}" if a.answer else f"{place}: {a.outcome}") for place, a in latest.items())
+    options = tuple(
+        (place, f"{place}: answered {a.answer}" if a.answer else f"{place}: {a.outcome}") for place, a in latest.items()
+    )
     return Field("puzzle", "Puzzle", "choice", default, options)
 
 
@@ -237,7 +257,13 @@ def autoplay(state: State, context: Context, values: Values) -> Effect:
 
 
 @intervention(
-    "reveal", "r", "reveal key", "Tell the right answer, with the next turn.", refuse=tellable, fields=_puzzle_only, group="feedback"
+    "reveal",
+    "r",
+    "reveal key",
+    "Tell the right answer, with the next turn.",
+    refuse=tellable,
+    fields=_puzzle_only,
+    group="feedback",
 )
 def reveal_key(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
@@ -248,7 +274,9 @@ def _shown(state: State, context: Context, attempt: Attempt, key: str, via: str,
     """A key, with any queued verdict on the same attempt following it."""
     numbered = state.plan.presentation == "batch" or attempt is not state.latest
     parts = [reveal(attempt, context.templates, key, via=via, author=author, numbered=numbered)]
-    if any(each.feedback == "verdict" and each.reply == attempt.reply and each.puzzle == attempt.puzzle.id for each in context.queue):
+    if any(
+        each.feedback == "verdict" and each.reply == attempt.reply and each.puzzle == attempt.puzzle.id for each in context.queue
+    ):
         parts.insert(0, verdict(attempt, context.templates, key))
     return _told(state, context, *parts)
 
@@ -265,7 +293,13 @@ def _fake_fields(state: State, context: Context) -> tuple[Field, ...]:
 
 
 @intervention(
-    "fake", "f", "fake key", "Tell a believable wrong answer as the right one.", refuse=tellable, fields=_fake_fields, group="feedback"
+    "fake",
+    "f",
+    "fake key",
+    "Tell a believable wrong answer as the right one.",
+    refuse=tellable,
+    fields=_fake_fields,
+    group="feedback",
 )
 def fake_key(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
@@ -290,7 +324,9 @@ def effect_of_key(attempt: Attempt, key: str) -> str:
     return f"{'confirms' if agrees else 'contradicts'} a {attempt.grade} answer"
 
 
-@intervention("verdict", "v", "verdict", "Tell whether the answer was correct.", refuse=answered, fields=_answered_only, group="feedback")
+@intervention(
+    "verdict", "v", "verdict", "Tell whether the answer was correct.", refuse=answered, fields=_answered_only, group="feedback"
+)
 def tell_verdict(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
     queued = [each.shown for each in context.queue if each.feedback == "reveal" and each.reply == attempt.reply]
@@ -362,9 +398,7 @@ def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
     return (_puzzle(state, context, [a for a in state.attempts if a.outcome is Phase.SKIPPED]), _place())
 
 
-@intervention(
-    "why-skip", "y", "why skip", "Ask why it skipped a puzzle.", refuse=skipped, fields=_skipped_fields, group="probe"
-)
+@intervention("why-skip", "y", "why skip", "Ask why it skipped a puzzle.", refuse=skipped, fields=_skipped_fields, group="probe")
 def ask_why_skip(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "why-skip", "why-skip", i=str(_named(state, context, values).position))
 
@@ -443,7 +477,13 @@ def _edit_fields(state: State, context: Context) -> tuple[Field, ...]:
 
 
 @intervention(
-    "edit", "e", "edit turn", "Edit the turn at the cursor; the original stays beside it.", refuse=editable, fields=_edit_fields, group="tree"
+    "edit",
+    "e",
+    "edit turn",
+    "Edit the turn at the cursor; the original stays beside it.",
+    refuse=editable,
+    fields=_edit_fields,
+    group="tree",
 )
 def edit_turn(state: State, context: Context, values: Values) -> Effect:
     node = context.cursor
@@ -512,7 +552,12 @@ def fork_here(state: State, context: Context, values: Values) -> Effect:
 
 
 @intervention(
-    "undo", "z", "undo", "Take back the last queued feedback, or move the tip to before the last turn.", refuse=undoable, group="tree"
+    "undo",
+    "z",
+    "undo",
+    "Take back the last queued feedback, or move the tip to before the last turn.",
+    refuse=undoable,
+    group="tree",
 )
 def undo(state: State, context: Context, values: Values) -> Effect:
     if context.queue:
@@ -543,7 +588,6 @@ def _grade_fields(state: State, context: Context) -> tuple[Field, ...]:
     group="notes",
 )
 def override(state: State, context: Context, values: Values) -> Effect:
-
 
     attempt = _named(state, context, values)
     puzzle = attempt.puzzle.id

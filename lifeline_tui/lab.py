@@ -17,12 +17,14 @@ from .core.nodes import Root
 from .core.plan import Plan, choose
 from .core.puzzle import Puzzle
 from .core.wording import Templates
+from .exporters import write
 from .interventions import TABLE
 from .models import Models
 from .packs import load_pack
 from .plans import load_plan
 from .session import Session, Writer, create, judge_interrupted, resume
-from .store import Store
+from .store import Hit, Reader, Store
+from .store import Session as Row
 from .subjects.protocol import Deadlines, Subject
 from .templates import load_templates
 
@@ -72,7 +74,15 @@ class Lab:
         subject = self.models.make(model, puzzles, api_base)
         await subject.capabilities()
         session = await create(
-            self.writer, plan, puzzles, subject, self.templates, title=title or plan.name, seed=seed, deadlines=self.deadlines, **options
+            self.writer,
+            plan,
+            puzzles,
+            subject,
+            self.templates,
+            title=title or plan.name,
+            seed=seed,
+            deadlines=self.deadlines,
+            **options,
         )
         if api_base:
             await self.writer(self.writer.store.set_view_state, session.id, "api_base", api_base)
@@ -88,6 +98,25 @@ class Lab:
             return self.models.make(root.model, root.puzzles, base if isinstance(base, str) else "")
 
         return await resume(self.writer, row.id, make or usual, self.templates, deadlines=self.deadlines, **options)
+
+    def export(self, session: str, format: str, path: Path) -> None:
+        """Exports a stored session to `path`.  Raises ExportError, StoreError.  Blocks: not for the screen's thread."""
+        with Reader(self.db) as store:
+            write(format, store, [session], path)
+
+    def rows(self, search: str | None = None, *, hidden: bool = False, limit: int = 200) -> list[Row]:
+        """Stored sessions, the last changed first; none where there is no notebook yet.  Raises StoreError.  Blocks."""
+        if not self.db.exists():
+            return []
+        with Reader(self.db) as store:
+            return store.sessions(search, include_hidden=hidden, limit=limit)
+
+    def find(self, text: str) -> list[Hit]:
+        """Where `text` was said, the newest first.  Raises StoreError.  Blocks."""
+        if not self.db.exists():
+            return []
+        with Reader(self.db) as store:
+            return store.search(text)
 
     async def close(self) -> None:
         """Ends the provider child and closes the store."""

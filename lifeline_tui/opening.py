@@ -34,5 +34,7 @@ def open_app(
     from .tui.app import LifelineApp
 
     app = LifelineApp(config, path, session=session, plan=plan, model=model, api_base=api_base)
-    app.run()
-    return app.return_code or 0
+    import asyncio
+    from .tui.app import run
+
+    return asyncio.run(run(app))

@@ -44,6 +44,7 @@ from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
 from .core.tree import Tree
 from .core.wording import Templates, system
 from .interventions import TABLE
+from .reading import MAIN, Reading
 from .store import Draft, Store
 from .subjects.protocol import Capabilities, Deadlines, Delta, End, Request, Retry, Subject
 
@@ -51,7 +52,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CHECKPOINT_SECONDS = 0.2
-MAIN = "main"
 
 
 class Writer:
@@ -114,7 +114,7 @@ class Partial:
     dirty: bool = False
 
 
-class Session:
+class Session(Reading):
     """A stored session that this process runs."""
 
     def __init__(
@@ -132,14 +132,13 @@ class Session:
         deadlines: Deadlines = Deadlines(),
         listen: Callable[[Change], None] = lambda change: None,
     ) -> None:
-        self.id, self.subject, self.templates, self.tree = id, subject, templates, tree
-        self.branches, self.branch = branches, branch
+        super().__init__(tree, branches, branch)
+        self.id, self.subject, self.templates = id, subject, templates
         self.hands, self.deadlines, self.listen = hands, deadlines, listen
         self.partial: Partial | None = None
         self._write = writer
         self._queues = queues
         self._reader: asyncio.Task[End] | None = None
-        self._states: dict[str, State] = {}
         self._capabilities: Capabilities | None = None
         self._paused = False
         self._working = False
@@ -149,32 +148,9 @@ class Session:
     # Where we are
 
     @property
-    def tip(self) -> str:
-        return self.branches[self.branch]
-
-    @property
     def busy(self) -> bool:
         """While a turn is being written, or a reply is arriving."""
         return self._working
-
-    @property
-    def root(self) -> Root:
-        return self.state().root
-
-    def state(self, node: str | None = None) -> State:
-        """The state of the path that ends at `node` (default: the tip)."""
-        want = node or self.tip
-        todo: list[Node] = []
-        state = State()
-        for here in self.tree.above(want):
-            if here.id in self._states:
-                state = self._states[here.id]
-                break
-            todo.append(here)
-        for here in reversed(todo):
-            state = apply(state, here, self.tree.said(here.id))
-            self._states[here.id] = state
-        return state
 
     def queue(self, node: str | None = None) -> tuple[Part, ...]:
         """The feedback waiting at `node`: what the operator made of it, or else what the plan gives there."""
@@ -242,7 +218,9 @@ class Session:
             await self.remark(effect.remarks)
         if effect.queue is not None:
             self._queues[self.tip] = effect.queue
-            await self._write(self._write.store.set_view_state, self.id, f"queue:{self.tip}", [as_data(part) for part in effect.queue])
+            await self._write(
+                self._write.store.set_view_state, self.id, f"queue:{self.tip}", [as_data(part) for part in effect.queue]
+            )
         if effect.tip:
             await self._move(self.branch, self._before() or self.tip)
         elif effect.turn or effect.forged or effect.call or effect.fork:
@@ -260,7 +238,7 @@ class Session:
     async def remark(self, remarks: Sequence[Remark]) -> None:
         """Writes what is said about stored nodes."""
         self._heard(await self._write(self._write.store.annotate, self.id, remarks))
-        self._states.clear()
+        self.forget()
 
     def _heard(self, notes: Sequence[Annotation]) -> None:
         for note in notes:
@@ -320,14 +298,12 @@ class Session:
 
     async def _append(self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str) -> list[Node]:
         drafts = [Draft(body) for body in bodies]
-        nodes, notes = await self._write(
-            self._write.store.append, self.id, drafts, parent=parent, remarks=remarks, branch=branch
-        )
+        nodes, notes = await self._write(self._write.store.append, self.id, drafts, parent=parent, remarks=remarks, branch=branch)
         for node in nodes:
             self.tree.add(node)
         self._heard(notes)
         if any(note.node not in {node.id for node in nodes} for note in notes):
-            self._states.clear()
+            self.forget()
         self.branches[branch] = nodes[-1].id
         if branch != self.branch:
             await self.go(branch)

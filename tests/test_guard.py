@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from lifeline_tui.core.text import visible
-from lifeline_tui.tui.guard import Guarded
+from lifeline_tui.tui.guard import Guarded, guard
 from lifeline_tui.tui.show import shown, shown_line
 
 HOSTILE = {
@@ -147,10 +147,9 @@ async def test_a_planted_link_is_not_written() -> None:
 
 async def test_clean_lines_pass_untouched() -> None:
     from rich.segment import Segment
-    from textual.color import Color
 
     segments = [Segment("plain"), Segment("日本語 👩‍🔬 é", Style(color="red"))]
-    assert GuardedApp._guard.apply(segments, Color(0, 0, 0)) is segments
+    assert guard(segments) is segments
 
 
 async def test_what_goes_round_the_lines_is_guarded() -> None:

@@ -285,7 +285,7 @@ async def test_closing_at_once_is_quick() -> None:
     await asyncio.sleep(0)
     async with asyncio.timeout(2):
         await provider.close()
-    with pytest.raises(SubjectError):
+    with pytest.raises(SubjectError, match="was closed"):
         await warming
 
 

@@ -13,28 +13,13 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 
-BITS = 4096
+from .quantities import BITS, Unreadable, Value, add, choose, equal, inverse, power, root, small, times
+
 MOST_TOKENS = 200
 MOST_CHARACTERS = 1000
 DEEPEST = 60
-_DIGITS = 60
-_CONTEXT = decimal.Context(
-    prec=_DIGITS,
-    Emax=99_999,
-    Emin=-99_999,
-    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.Underflow],
-)
-_ULP = Decimal(10) ** -(_DIGITS - 8)  # relative error granted to one operation: far more than it has
-_SAME = Decimal(10) ** -40  # a larger relative error than this decides nothing
-
-
-class Unreadable(ValueError):
-    """Not a formula of the grammar, undefined at a point, or too large."""
-
-
 _SPELLINGS: Mapping[int, str] = str.maketrans(
     dict.fromkeys("−‒–—﹣－", "-")
     | dict.fromkeys("×⋅∙·✕", "*")
@@ -44,7 +29,7 @@ _SPELLINGS: Mapping[int, str] = str.maketrans(
     | {"÷": "/", "’": "'", "‘": "'", "、": ",", "，": ",", "⟨": "<", "⟩": ">", "〈": "<", "〉": ">", "…": "..."}
     | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in "－，"}
 )
-_SPACING = re.compile(r"\\(?:left|right|[bB]ig+[lr]?|displaystyle|limits|mathstrut)(?![A-Za-z])|\\[!,;:> ]")
+_SPACING = re.compile(r"\\(?:left|right|[bB]ig+[lr]?|displaystyle|limits|mathstrut)(?![A-Za-z])|\\[!,;:> ()\[\]]")
 _TEXT = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|boxed|fbox|operatorname|mbox|bm) ?\{([^{}]{0,200})\}"
 )
@@ -71,12 +56,13 @@ def plain(text: str) -> str:
     text = "".join(_digit(char) for char in text.translate(_SPELLINGS)) if not text.isascii() else text.replace("\t", " ")
     text = _VULGAR.sub(lambda m: f"{m[1]}{' ' if m[1] else ''}{unicodedata.normalize('NFKC', m[2]).replace('⁄', '/')}", text)
     text = _RAISED.sub(lambda m: f"^({unicodedata.normalize('NFKC', m[0]).replace('−', '-')})", text)
-    text = _LATEX_WORD.sub(lambda m: _LATEX[m[0]], _SPACING.sub(lambda m: " " if m[0] == "\\ " else "", text))
+    text = _LATEX_WORD.sub(lambda m: _LATEX[m[0]], _SPACING.sub(lambda m: " " if m[0][-1] in " ()[]" else "", text))
     for _ in range(4):
         text, changed = _TEXT.subn(r"\1", text)
         if not changed:
             break
     text = (text.replace("$", " ") if text.count("$") % 2 == 0 else text).strip()
+    text = re.sub(r" {2,}(?![0-9])", " ", text)
     while (box := _BOX.fullmatch(text)) and _balanced(box[1]):
         text = box[1].strip()
     return text
@@ -100,15 +86,6 @@ def _digit(char: str) -> str:
     return char if value is None else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """An irrational value: a decimal, and a bound on its absolute error."""
-
-    value: Decimal
-    error: Decimal
-
-
-Value = Fraction | Near
 _TOKEN = re.compile(
     r" *(?:([0-9]+(?:\.[0-9]+)?|\.[0-9]+)|(sqrt|cbrt|binom|choose|nCr|pi(?![A-Za-z])|[A-Za-zπ])(?:_\{?([A-Za-z0-9])\}?)?"
     r"|\\([a-zA-Z]+)|(\*\*|[-+*/^!(){}\[\],√∛]))"
@@ -299,125 +276,30 @@ def value_of(tree: Tree, at: Mapping[str, Fraction]) -> Value:
 
 def _value(tree: Tree, at: Mapping[str, Fraction]) -> Value:
     if tree.op == "number":
-        return _small(tree.number)
+        return small(tree.number)
     if tree.op == "variable":
         return at[tree.name]
     parts = [_value(part, at) for part in tree.parts]
     match tree.op, parts:
         case "neg", [a]:
-            return -a if isinstance(a, Fraction) else Near(a.value.copy_negate(), a.error)
+            return times(Fraction(-1), a)
         case "+", [a, b]:
-            return _add(a, b, 1)
+            return add(a, b, 1)
         case "-", [a, b]:
-            return _add(a, b, -1)
+            return add(a, b, -1)
         case "*", [a, b]:
-            return _times(a, b)
+            return times(a, b)
         case "/", [a, b]:
-            return _times(a, _inverse(b))
+            return times(a, inverse(b))
         case "^", [a, Fraction() as b]:
-            return _power(_root(a, b.denominator), b.numerator)
+            return power(root(a, b.denominator), b.numerator)
         case "root", [a, Fraction() as b] if b.denominator == 1:
-            return _root(a, b.numerator)
+            return root(a, b.numerator)
         case "!", [Fraction() as a] if a.denominator == 1 and 0 <= a <= 560:
-            return _small(Fraction(math.factorial(a.numerator)))
+            return small(Fraction(math.factorial(a.numerator)))
         case "C", [Fraction() as n, Fraction() as k] if n.denominator == k.denominator == 1:
-            return _choose(n.numerator, k.numerator)
+            return choose(n.numerator, k.numerator)
     raise Unreadable(f"{tree.op} is not defined here")
-
-
-def _small(value: Fraction) -> Fraction:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > BITS:
-        raise Unreadable("too large")
-    return value
-
-
-def _near(value: Value) -> Near:
-    if isinstance(value, Near):
-        return value
-    rounded = _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator))
-    return Near(rounded, _CONTEXT.multiply(rounded.copy_abs(), _ULP))
-
-
-def _bounded(value: Decimal, error: Decimal) -> Near:
-    return Near(value, _CONTEXT.add(error, _CONTEXT.multiply(value.copy_abs(), _ULP)))
-
-
-def _add(a: Value, b: Value, sign: int) -> Value:
-    if isinstance(a, Fraction) and isinstance(b, Fraction):
-        return _small(a + sign * b)
-    x, y = _near(a), _near(b)
-    total = _CONTEXT.add(x.value, y.value if sign > 0 else y.value.copy_negate())
-    return _bounded(total, _CONTEXT.add(x.error, y.error))
-
-
-def _times(a: Value, b: Value) -> Value:
-    if isinstance(a, Fraction) and isinstance(b, Fraction):
-        return _small(a * b)
-    x, y, c = _near(a), _near(b), _CONTEXT
-    error = c.add(c.multiply(c.add(x.value.copy_abs(), x.error), y.error), c.multiply(y.value.copy_abs(), x.error))
-    return _bounded(c.multiply(x.value, y.value), error)
-
-
-def _inverse(a: Value) -> Value:
-    if isinstance(a, Fraction):
-        return 1 / a
-    least = _CONTEXT.subtract(a.value.copy_abs(), a.error)
-    if least <= 0:
-        raise Unreadable("division by what may be zero")
-    return _bounded(_CONTEXT.divide(Decimal(1), a.value), _CONTEXT.divide(a.error, _CONTEXT.multiply(least, least)))
-
-
-def _power(a: Value, exponent: int) -> Value:
-    if exponent < 0:
-        return _inverse(_power(a, -exponent))
-    if isinstance(a, Fraction):
-        if max(a.numerator.bit_length() if abs(a.numerator) != 1 else 0, a.denominator.bit_length() - 1) * exponent > 2 * BITS:
-            raise Unreadable("too large")
-        return _small(a**exponent)
-    if exponent > BITS:
-        raise Unreadable("too large")
-    result: Value = Fraction(1)
-    for bit in f"{exponent:b}":
-        result = _times(result, result)
-        result = _times(result, a) if bit == "1" else result
-    return result
-
-
-def _root(a: Value, degree: int) -> Value:
-    """The real root of a number that is not negative; exact where there is a rational one."""
-    if degree == 1:
-        return a
-    if not 1 < degree <= 64 or (a < 0 if isinstance(a, Fraction) else a.value <= a.error):
-        raise Unreadable("no such root")
-    if isinstance(a, Fraction):
-        above, below = _whole_root(a.numerator, degree), _whole_root(a.denominator, degree)
-        if above**degree == a.numerator and below**degree == a.denominator:
-            return Fraction(above, below)
-    x = _near(a)
-    root = _CONTEXT.sqrt(x.value) if degree == 2 else _CONTEXT.power(x.value, _CONTEXT.divide(Decimal(1), Decimal(degree)))
-    least = _CONTEXT.subtract(x.value, x.error)
-    return _bounded(root, _CONTEXT.divide(_CONTEXT.multiply(root, x.error), least))
-
-
-def _whole_root(n: int, degree: int) -> int:
-    """The integer part of the degree-th root of n ≥ 0, by Newton's iteration from above."""
-    if n < 2 or degree == 2:
-        return math.isqrt(n)
-    x = 1 << -(-n.bit_length() // degree)
-    while True:
-        y = ((degree - 1) * x + n // x ** (degree - 1)) // degree
-        if y >= x:
-            return x
-        x = y
-
-
-def _choose(n: int, k: int) -> Fraction:
-    if n < 0 or k < 0:
-        raise Unreadable("C of negative numbers")
-    few = min(k, n - k)
-    if k <= n and n > BITS and few * n.bit_length() > BITS:
-        raise Unreadable("too large")
-    return _small(Fraction(math.comb(n, k))) if k <= n else Fraction(0)
 
 
 _POINTS = (2, 3, 5, 7, 11, 4, 13, 6, 17, 10)
@@ -440,20 +322,8 @@ def agree(a: Tree, b: Tree) -> bool | None:
             x, y = value_of(a, at), value_of(b, at)
         except Unreadable:
             continue
-        same = _equal(x, y)
+        same = equal(x, y)
         if same is False:
             return False
         compared += same is True
     return True if compared >= (_LEAST_POINTS if names else 1) else None
-
-
-def _equal(x: Value, y: Value) -> bool | None:
-    """Whether two values are one; None where their bounds are too wide to tell."""
-    if isinstance(x, Fraction) and isinstance(y, Fraction):
-        return x == y
-    a, b = _near(x), _near(y)
-    bound = _CONTEXT.add(a.error, b.error)
-    if _CONTEXT.subtract(a.value, b.value).copy_abs() > bound:
-        return False
-    scale = Decimal(1) if x == 0 or y == 0 else max(a.value.copy_abs(), b.value.copy_abs())
-    return True if bound <= _CONTEXT.multiply(_SAME, scale) else None

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from .expressions import MOST_CHARACTERS, Tree, Unreadable, agree, plain, read
+from .expressions import MOST_CHARACTERS, Tree, agree, plain, read
 from .puzzle import ANSWER_TYPES, Answer
+from .quantities import Unreadable
 from .reply_values import abstains
 
 GRADER_VERSION = "grading-1"
@@ -64,9 +65,13 @@ def _agree(key: Answer, true: str, given: str) -> bool | None:
     return _formulas_agree(a, b) if key.type == "expression" else _numbers_agree(key, a, b)
 
 
+_STATED = re.compile(r"^(?:\*\*|the )?(?:final |correct )?(?:answer|result|total) ?(?:is|=|:) ", re.IGNORECASE)
+
+
 def _bare(text: str) -> str:
     """`plain` text without the emphasis, quotes and final stop around it.  A line end inside is no space: it may part two values."""
-    text = plain(text.strip().replace("\r\n", "\n").replace("\n", "⏎"))
+    text = _STATED.sub("", plain(text.strip().replace("\r\n", "\n").replace("\n", "⏎")))
+    text = re.sub(r"(?<=\S)(?:\*\*|__|`)(?= )", "", text)
     while True:
         less = text.strip(' *_`"“”⏎').rstrip(",;")
         less = less[:-1] if less.endswith(".") and not less.endswith("..") else less
@@ -155,7 +160,7 @@ def _number(text: str) -> _Number | None:
 
 def _unbracketed(text: str) -> str:
     """A lone value without the brackets around it."""
-    while len(text) > 2 and text[0] + text[-1] in ("()", "[]", "{}") and not re.search(r"[()\[\]{}]", text[1:-1]):
+    while len(text) > 2 and text[0] + text[-1] in ("()", "[]", "{}", "<>") and not re.search(r"[()\[\]{}<>]", text[1:-1]):
         text = text[1:-1].strip()
     return text
 

@@ -4,9 +4,6 @@ The law (Law 6): what was not parsed with certainty is never scored.  So thinkin
 line, text without labels is `unparsed`, and a reply that was cut off is `unparsed` too, flagged `truncated`, because the value that
 would have come last may be lost with the rest.  The one exception is text in which the header of the next item follows: then the
 item before it is whole.  Candidates are offered to the operator and never scored.
-
-Offsets are kept throughout: thinking is blanked, not removed, so a span is a place in the raw text.  Every pattern is anchored to
-a line and bounded or possessive, so the time is linear in the length of the reply, whatever a model may write.
 """
 
 from __future__ import annotations
@@ -15,8 +12,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
+from .labels import HEADER, Label, closes, find_labels, trim, without_thinking
 from .reply_values import Action, Answered, Number, is_scale, read_action, read_answer, read_number, refuses, skips
 
 __all__ = ["PARSER_VERSION", "Action", "Parsed", "SelfScore", "candidates", "cut_base", "parse", "parse_batch", "parse_self_score"]
@@ -50,208 +47,16 @@ class SelfScore:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One label and its value: `at` is where the label's line starts, `start` and `end` bound the value."""
-
-    label: str
-    at: int
-    start: int
-    end: int
-
-
-_NEWLINES = str.maketrans(dict.fromkeys("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", "\n"))
-_THINKING = re.compile(
-    r"(?:<(/?)(?:think|thinking|thoughts?|reasoning|scratchpad|reflection|inner_monologue|analysis)\b[^<>\n]{0,40}>"
-    r"|\[(/?)think(?:ing)?\]|◁(/?)think▷)",
-    re.IGNORECASE,
-)
-_BLANK = " \t\u00a0\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-_EDGE = _BLANK + "*_`"
-_DECOR = (
-    rf"(?:[{_EDGE}>#|+•◦‣▪●○·→➤✅✔☑👉🔹\ufe0f–—-]|[0-9]{{1,3}}[.)]|</?[a-z][a-z0-9]{{0,15}}>"
-    r"|\\(?:text|textbf|mathbf|boxed)\{|\[[ x]\])"
-)
-_LABEL = (
-    rf"({_DECOR}{{0,60}}+)(ACTION|ANSWER|DIFFICULTY|CONFIDENCE|COUNT|WHICH)(?!\w)[{_EDGE}}}]{{0,40}}+"
-    rf"(?:\([^()\n]{{0,60}}\)|\[[^\[\]\n]{{0,60}}\])?+[{_EDGE}}}]{{0,40}}+"
-    rf"(:=|={{1,2}}>?|->|→|[:：﹕]|[-–—](?=[{_BLANK}])|\|)[{_EDGE}}}]{{0,40}}+"
-)
-_AT_LABEL = re.compile(_LABEL, re.IGNORECASE)
-_LINE_LABEL = re.compile("^" + _LABEL, re.IGNORECASE | re.MULTILINE)
-_PIPED_LABEL = re.compile(r"\|" + _LABEL.replace("|+•", "+•"), re.IGNORECASE)
-_HEADER = re.compile(
-    rf"^(?:{_DECOR}|[=<(\[]){{0,60}}+PUZZLE[ \t]{{0,9}}(?:no\.?|number|\#)?[ \t]{{0,9}}([0-9]{{1,4}})"
-    rf"(?:[ \t]{{0,9}}(?:of|/)[ \t]{{0,9}}[0-9]{{1,4}})?[{_EDGE}]{{0,40}}+(?:$|(?![.-][0-9])[:：.)\]>=|(#–—-]++)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_BASE_HEADER = re.compile(r"^[ \t]{0,40}+PUZZLE[ \t]{1,9}[0-9]", re.MULTILINE)
-_WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"))
-_COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textit|mathbf|mathrm|mathit|bm) ?\{")
-_OPEN_TAG, _CLOSE_TAG = (
-    re.compile(r"<[a-z][a-z0-9]{0,15}>", re.IGNORECASE),
-    re.compile(r"</?[a-z][a-z0-9]{0,15} ?/?>$", re.IGNORECASE),
-)
-
-
-def _without_thinking(text: str) -> tuple[str, bool]:
-    """`text` with thinking blanked and every kind of line end a newline, of the same length; and whether a block was left open.
-
-    A closing tag without an opening one ends thinking that a chat template had opened, so all before it is blanked.
-    """
-    text = text.replace("\r\n", " \n").translate(_NEWLINES)
-    regions: list[tuple[int, int]] = []
-    depth = start = 0
-    for tag in _THINKING.finditer(text):
-        if text[tag.start() - 1 : tag.start()] == "`" == text[tag.end() : tag.end() + 1]:
-            continue  # spoken of, not used
-        if not (tag[1] or tag[2] or tag[3]):
-            start, depth = (start, depth + 1) if depth else (tag.start(), 1)
-        elif depth:
-            depth -= 1
-            if not depth:
-                regions.append((start, tag.end()))
-        else:
-            regions = [(0, tag.end())]
-    pieces: list[str] = []
-    done, fresh_line = 0, True
-    for lo, hi in regions:
-        before = text[done:lo]
-        fresh_line = (fresh_line or "\n" in before) and not before[before.rfind("\n") + 1 :].strip(_BLANK)
-        own_line = fresh_line or text.find("\n", lo, hi) >= 0
-        pieces += [before, " " * (hi - lo - own_line), "\n" * own_line]
-        done, fresh_line = hi, own_line
-    return "".join([*pieces, text[done:]]), depth > 0
-
-
-def _trim(text: str, lo: int, hi: int) -> tuple[int, int]:
-    """The part of `text[lo:hi]` that is the value: without emphasis, quotes, LaTeX and HTML around it, or a final period."""
-    for _ in range(16):
-        value = text[lo:hi]
-        lo += len(value) - len(value.lstrip(_EDGE + "\n"))
-        value = value.strip(_EDGE + "\n")
-        hi = lo + len(value)
-        left = right = 0
-        if value in ("\\[", "$$", "\\(", "$"):
-            left = len(value)
-        elif value.endswith(("\\\\", "\\,")):
-            right = 2
-        elif value.endswith((",", ";")) or (value.endswith(".") and not value.endswith("..")):
-            right = 1
-        elif tag := _CLOSE_TAG.search(value, max(0, len(value) - 20)):
-            right = len(tag[0])
-        elif tag := _OPEN_TAG.match(value):
-            left = len(tag[0])
-        elif value.endswith("}") and value.count("}") > value.count("{"):
-            right = 1
-        elif (command := _COMMAND.match(value)) and _closes(value, command.end()) == len(value) - 1:
-            left, right = command.end(), 1
-        else:
-            for a, b in _WRAPS:
-                inner = value[len(a) : len(value) - len(b)]
-                if (
-                    len(value) >= len(a) + len(b)
-                    and value.startswith(a)
-                    and value.endswith(b)
-                    and a not in inner
-                    and b not in inner
-                ):
-                    left, right = len(a), len(b)
-                    break
-        if not left and not right:
-            break
-        lo, hi = lo + left, hi - right
-    return lo, max(lo, hi)
-
-
-def _closes(value: str, start: int) -> int:
-    """Where the brace that was opened just before `start` closes; -1 if nowhere."""
-    depth = 1
-    for brace in re.finditer(r"[{}]", value[start:]):
-        depth += 1 if brace[0] == "{" else -1
-        if not depth:
-            return start + brace.start()
-    return -1
-
-
-def _said(text: str) -> tuple[list[_Said], list[tuple[int, int]]]:
-    """The labels of a cleaned text with their values, and its item headers as (place, number), both in order."""
-    headers = [(m.start(), int(m[1])) for m in _HEADER.finditer(text)]
-    found = list(_LINE_LABEL.finditer(text))
-    found += [label for m in _HEADER.finditer(text) if (label := _AT_LABEL.match(text, m.end()))]
-    found.sort(key=lambda label: label.start(2))
-    starts = sorted({label.start() for label in found} | {place for place, _ in headers})
-    said: list[_Said] = []
-    for label in found:
-        end = text.find("\n", label.end())
-        end = len(text) if end < 0 else end
-        row = [label, *_PIPED_LABEL.finditer(text, label.end(), end)]
-        for here, after in pairwise([*row, None]):
-            assert here is not None
-            cell = _cell(text, here, after.start() if after else end, "|" in label[1])
-            if cell is None:
-                continue
-            lo, hi = _trim(text, *cell)
-            if lo == hi and after is None:
-                lo, hi = _below(text, end, starts, here[2].upper())
-            said.append(_Said(here[2].lower(), label.start(), lo, hi))
-    return said, headers
-
-
-def _cell(text: str, label: re.Match[str], end: int, table: bool) -> tuple[int, int] | None:
-    """The bounds of a label's value on its line; None where a table's row is no label and value."""
-    start = label.end()
-    if not table:
-        return None if label[3] == "|" else (start, end)
-    bar = text.find("|", start, end)
-    if bar < 0:
-        return start, end
-    if label[3] == "|" and text[bar:end].strip(_BLANK + "|"):
-        return None
-    if (
-        label[3] == "|"
-        and text[start:bar].strip(_EDGE).lower() in TOPICS
-        and re.match(r"\n[ \t]{0,40}+\|?[ \t]{0,40}+:?-", text[end : end + 90])
-    ):
-        return None  # the heading of columns
-    return start, bar
-
-
-TOPICS = ("action", "answer", "difficulty", "confidence")
-
-
-def _below(text: str, end: int, starts: Sequence[int], label: str) -> tuple[int, int]:
-    """The value of a label whose own line is empty: the next short line that says something, within three; a list for WHICH."""
-    first = last = None
-    for _ in range(40 if label == "WHICH" else 3):
-        lo, end = end + 1, text.find("\n", end + 1, end + 400)
-        if end < 0:
-            end = len(text) if len(text) - lo < 400 else -1
-        place = bisect_right(starts, lo) - 1
-        if lo > len(text) or end < 0 or (place >= 0 and starts[place] == lo) or end - lo > 80:
-            break
-        a, b = _trim(text, lo, end)
-        if a < b and not any(char.isalnum() or char in "∅{" for char in text[a:b]):
-            break
-        if a < b:
-            first, last = (a if first is None else first), b
-            if label != "WHICH":
-                break
-        elif first is not None:
-            break
-    return (first, last) if first is not None and last is not None else (end if end >= 0 else 0,) * 2
-
-
 def _same(value: str) -> str:
     """A value as it is compared to an earlier one: a repeat is no revision."""
     return "".join(value[:2000].casefold().split()).strip("$.")
 
 
-def _judge(text: str, said: Iterable[_Said], word: str) -> Parsed:
+def _judge(text: str, said: Iterable[Label], word: str) -> Parsed:
     """What the labels of one item say together; the last value of each wins."""
-    actions: list[tuple[Action, str, _Said]] = []
-    answers: list[tuple[Answered, _Said]] = []
-    ratings: dict[str, list[_Said]] = {"difficulty": [], "confidence": []}
+    actions: list[tuple[Action, str, Label]] = []
+    answers: list[tuple[Answered, Label]] = []
+    ratings: dict[str, list[Label]] = {"difficulty": [], "confidence": []}
     for each in said:
         value = text[each.start : each.end]
         if not value:
@@ -321,9 +126,9 @@ def _flagged(parsed: Parsed, *flags: str) -> Parsed:
     )
 
 
-def _sections(said: Sequence[_Said], headers: Sequence[tuple[int, int]]) -> list[tuple[int | None, list[_Said]]]:
+def _sections(said: Sequence[Label], headers: Sequence[tuple[int, int]]) -> list[tuple[int | None, list[Label]]]:
     """Labels grouped under the header above them, in order; the first group, perhaps empty, has none."""
-    sections: list[tuple[int | None, list[_Said]]] = [(None, []), *((number, []) for _, number in headers)]
+    sections: list[tuple[int | None, list[Label]]] = [(None, []), *((number, []) for _, number in headers)]
     places = [place for place, _ in headers]
     for each in said:
         sections[bisect_right(places, each.at)][1].append(each)
@@ -336,11 +141,11 @@ def parse(text: str, *, word: str = "lifeline", complete: bool = True) -> Parsed
     Labels before the first item header belong to the item that was asked, and a header after them starts another item: what
     follows is left out, flag `ran-on`.  Labels under headers of different numbers are `unparsed`, flag `several-items`.
     """
-    clean, unclosed = _without_thinking(text)
+    clean, unclosed = without_thinking(text)
     lost = () if complete else ("truncated",)
     if unclosed:
         return Parsed(Action.UNPARSED, flags=tuple(sorted({*lost, "unclosed-thinking"})))
-    said, headers = _said(clean)
+    said, headers = find_labels(clean)
     sections = _sections(said, headers)
     labelled = [i for i, (_, own) in enumerate(sections) if any(each.label in ("action", "answer") for each in own)]
     if labelled and sections[labelled[0]][0] is None and len(sections) > 1:
@@ -365,16 +170,16 @@ def parse_batch(text: str, positions: Sequence[int], *, word: str = "lifeline", 
     Blocks of one number are read together, so the last value wins.  What is not there is flagged `missing`, or `truncated` if the
     reply was cut off; then its last block is not certain either.
     """
-    clean, unclosed = _without_thinking(text)
+    clean, unclosed = without_thinking(text)
     lost = "missing" if complete else "truncated"
     if unclosed:
         return {k: Parsed(Action.UNPARSED, flags=tuple(sorted({"unclosed-thinking", lost} - {"missing"}))) for k in positions}
-    said, headers = _said(clean)
+    said, headers = find_labels(clean)
     if not headers and len(positions) == 1:
         return {positions[0]: parse(text, word=word, complete=complete)}
     if not headers and complete and not said and refuses(clean.strip()):
         return {k: Parsed(Action.REFUSAL) for k in positions}
-    blocks: dict[int, tuple[list[_Said], list[str]]] = {}
+    blocks: dict[int, tuple[list[Label], list[str]]] = {}
     sections = _sections(said, headers)[1:]
     for i, (place, number) in enumerate(headers):
         end = headers[i + 1][0] if i + 1 < len(headers) else len(clean)
@@ -399,13 +204,13 @@ _LISTED = re.compile(r"(?:[0-9]{1,5}(?: ?- ?[0-9]{1,5})?(?:[ ,;&\n]|and\b)*)+")
 
 def parse_self_score(text: str) -> SelfScore:
     """What `COUNT:` and `WHICH:` say.  "7 of 20" is 7, "none" is 0 or (); a range in WHICH is spelled out."""
-    clean, unclosed = _without_thinking(text)
+    clean, unclosed = without_thinking(text)
     if unclosed:
         return SelfScore(flags=("unclosed-thinking",))
     flags: set[str] = set()
     counts: list[int | None] = []
     lists: list[tuple[int, ...] | None] = []
-    for each in _said(clean)[0]:
+    for each in find_labels(clean)[0]:
         said = " ".join(
             clean[each.start : min(each.end, each.start + 5000)].translate({0x2013: "-", 0x2212: "-"}).casefold().split()
         )
@@ -456,13 +261,16 @@ def _which(said: str, flags: set[str]) -> tuple[int, ...] | None:
     return tuple(sorted(found))
 
 
+_BASE_HEADER = re.compile(r"^[ \t]{0,40}+PUZZLE[ \t]{1,9}[0-9]", re.MULTILINE)
+
+
 def cut_base(text: str, stops: Sequence[str] = ()) -> str:
     """A base model's continuation up to the next item header that is not its first thing, or to a stop string.
 
     A caller that knows the reply was cut off may take it for complete if this shortened it: then the item is whole.
     """
     first = len(text) - len(text.lstrip())
-    headers = (next((m.start() for m in pattern.finditer(text) if m.start() > first), -1) for pattern in (_BASE_HEADER, _HEADER))
+    headers = (next((m.start() for m in pattern.finditer(text) if m.start() > first), -1) for pattern in (_BASE_HEADER, HEADER))
     cuts = [place for place in (*headers, *(text.find(stop) for stop in stops if stop)) if place >= 0]
     return text[: min(cuts)] if cuts else text
 
@@ -474,17 +282,17 @@ _FIGURE = re.compile(r"(?<![\w.])-?[0-9]{1,18}(?:[.,/][0-9]{1,12})*(?!\w)")
 
 def candidates(text: str, limit: int = 5) -> tuple[str, ...]:
     """Up to `limit` values that a reply may mean as its answer, likeliest first, for the operator to choose from; never scored."""
-    clean, _ = _without_thinking(text)
-    found = [clean[each.start : each.end] for each in reversed(_said(clean)[0]) if each.label == "answer"]
+    clean, _ = without_thinking(text)
+    found = [clean[each.start : each.end] for each in reversed(find_labels(clean)[0]) if each.label == "answer"]
     tail = clean[-20_000:]
-    boxes = [(m.end(), _closes(tail[: m.end() + 400], m.end())) for m in list(re.finditer(r"\\boxed ?\{", tail))[-5:]]
+    boxes = [(m.end(), closes(tail[: m.end() + 400], m.end())) for m in list(re.finditer(r"\\boxed ?\{", tail))[-5:]]
     found += [tail[lo:hi] for lo, hi in reversed(boxes) if hi >= 0]
     for pattern in (_STATED, _BOLD):
         found += [m[1] for m in reversed(list(pattern.finditer(tail)))]
     found += [m[0] for m in reversed(list(_FIGURE.finditer(tail)))]
     kept: dict[str, None] = {}
     for value in found:
-        lo, hi = _trim(value, 0, len(value))
+        lo, hi = trim(value, 0, len(value))
         if lo < hi <= lo + 200:
             kept[value[lo:hi]] = None
     return tuple(kept)[: max(0, limit)]

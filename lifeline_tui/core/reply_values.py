@@ -42,7 +42,7 @@ _EDGES = " \t.,;!'\"“”"
 
 def phrase(value: str) -> str:
     """`value` in one case, without emphasis, its spaces single: what the tables below are matched against."""
-    return " ".join(value[: LONGEST_PHRASE + 1].translate(_MARKS).casefold().split()).strip(_EDGES)
+    return " ".join(value[: LONGEST_PHRASE + 1].translate(_MARKS).casefold().split()).rstrip(_EDGES).lstrip(_EDGES.replace(".", ""))
 
 
 _CANNOT = r"(?:cannot|can't|can not|could not|couldn't)"
@@ -124,7 +124,7 @@ def _lifeline(word: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[s
 
 def read_action(value: str, word: str) -> tuple[Action | None, str]:
     """What an ACTION value says, and a flag or "".  None: the form's own options, copied.  UNPARSED: no action that is known."""
-    said = phrase(value)
+    said = phrase(value).strip("<>[](){} ")
     if not said or len(said) > LONGEST_PHRASE:
         return (Action.UNPARSED, "unknown-action") if said else (None, "")
     name, uses, options = _lifeline(word)
@@ -199,7 +199,8 @@ def read_number(label: str, value: str) -> tuple[Number | None, tuple[str, ...]]
         return None, ()
     if len(said) > LONGEST_NUMBER or _INEXACT.search(said):
         return None, ("not-one-number",)
-    read = {_on_scale(label, *match.groups()) for match in _NUMBER.finditer(_SCALES[label].sub(" ", said))}
+    bare = " ".join(re.sub(r"[()\[\]]", " ", _SCALES[label].sub(" ", said)).split())
+    read = {_on_scale(label, *match.groups()) for match in _NUMBER.finditer(bare)}
     figures = {figure for figure, _ in read}
     if len(figures) != 1 or None in figures:
         return None, ("not-one-number",)

@@ -59,7 +59,16 @@ def _about(state: State, attempt: Attempt, templates: Templates) -> list[Part]:
         parts.append(verdict(attempt, templates, shown))
     if "reveal" in kind:
         numbered = state.plan.presentation == "batch" or attempt is not state.latest
-        parts.append(reveal(attempt, templates, shown, via="reveal" if shown == attempt.puzzle.answer.value else "fake", author=Origin.TEMPLATE, numbered=numbered))
+        parts.append(
+            reveal(
+                attempt,
+                templates,
+                shown,
+                via="reveal" if shown == attempt.puzzle.answer.value else "fake",
+                author=Origin.TEMPLATE,
+                numbered=numbered,
+            )
+        )
     if kind == "praise" and answered and attempt.grade == "right":
         parts.append(praise(attempt, templates))
     return parts

@@ -33,7 +33,7 @@ def points(value: float) -> str:
 
 
 def lifelines(count: int, word: str) -> str:
-    """"10 lifelines", "1 lifeline", "3 passes"."""
+    """ "10 lifelines", "1 lifeline", "3 passes"."""
     return f"{count} {word if count == 1 else plural(word)}"
 
 
@@ -99,7 +99,9 @@ def item(state: State, templates: Templates, puzzle: Puzzle, position: int, *, t
     spans = made.spans
     if state.plan.budget_line and state.left is not None:
         word = state.plan.lifeline_word
-        line = render(templates["rules/budget-line"], {"Words": plural(word)[:1].upper() + plural(word)[1:], "left": str(state.left)})
+        line = render(
+            templates["rules/budget-line"], {"Words": plural(word)[:1].upper() + plural(word)[1:], "left": str(state.left)}
+        )
         spans = (*spans, Span("\n\n", Origin.TEMPLATE), *line)
     return Part(
         kind=PartKind.ITEM,

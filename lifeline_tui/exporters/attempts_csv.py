@@ -12,8 +12,11 @@ from typing import Any, TextIO
 from ..core.text import visible
 from ..store import Reader
 
-BLIND = frozenset({"model_requested", "model_returned", "simulated", "arm", "plan", "key", "shown_answer", "truthful", "feedback_kind"})
+BLIND = frozenset(
+    {"model_requested", "model_returned", "simulated", "arm", "plan", "key", "shown_answer", "truthful", "feedback_kind"}
+)
 """What a rater must not see in a first pass."""
+
 
 def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Rows in the order they were made, session after session."""

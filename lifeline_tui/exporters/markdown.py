@@ -92,7 +92,11 @@ def _block(heading: str, node: str, text: str) -> Iterator[str]:
 def _said(tree: Tree, node: Node) -> Iterator[str]:
     said = tree.said(node.id)
     for puzzle in dict.fromkeys(place[0] for place in said if place[0]):
-        facts = [f"{name} {said[puzzle, name]}" for name in ("action", "answer", "grade", "confidence") if said.get((puzzle, name)) is not None]
+        facts = [
+            f"{name} {said[puzzle, name]}"
+            for name in ("action", "answer", "grade", "confidence")
+            if said.get((puzzle, name)) is not None
+        ]
         yield ""
         yield f"> {_plain(puzzle)}: {_plain(' · '.join(facts))}"
     for name in ("label", "note"):

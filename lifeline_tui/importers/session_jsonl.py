@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,25 @@ NODE = {"kind", "id", "parent", "seq", "at", "body", "sha256", "forged_above", "
 NOTE = {"kind", "id", "seq", "node", "puzzle", "span", "field", "value", "by", "version", "at", "sha256"}
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file's contents, checked but for their hashes."""
+
+    session: dict[str, Any]
+    nodes: list[Node]
+    notes: list[Annotation]
+    branches: list[dict[str, str]]
+
+
 def read(store: Store, path: Path) -> tuple[str, int]:
-    """Imports a file; returns the session's id and how many nodes and annotations were new.  Raises BadFile or StoreError."""
+    """Imports a file; returns the session's id and how many rows were new.  Raises BadFile or StoreError."""
+    found = parse(path)
+    counts = store.import_session(found.session, found.nodes, found.notes, found.branches)
+    return found.session["id"], sum(number for what, number in counts.items() if what != "skipped")
+
+
+def parse(path: Path) -> Parsed:
+    """A file's contents.  Raises BadFile."""
     data = read_bytes(path, LIMIT)
     rows = []
     lines = data.split(b"\n")
@@ -40,7 +58,9 @@ def read(store: Store, path: Path) -> tuple[str, int]:
     if rows[-1].get("kind") != "end" or rows[-1].get("sha256") != total:
         raise BadFile(path, "is incomplete or was altered: its last line's digest does not match", len(rows))
     session = _session(rows[0], path)
-    nodes, notes, branches = [], [], []
+    nodes: list[Node] = []
+    notes: list[Annotation] = []
+    branches: list[dict[str, str]] = []
     for number, row in enumerate(rows[1:-1], 2):
         kind = row.get("kind")
         try:
@@ -54,13 +74,14 @@ def read(store: Store, path: Path) -> tuple[str, int]:
                 raise ValueError(f"unknown kind {kind!r}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadFile(path, f"is not a valid {kind if isinstance(kind, str) else 'row'}: {error}", number) from None
-    counts = store.import_session(session, nodes, notes, branches)
-    return session["id"], sum(counts.values())
+    return Parsed(session, nodes, notes, branches)
 
 
 def _session(row: dict[str, Any], path: Path) -> dict[str, Any]:
     session = row.get("session")
-    if not isinstance(session, dict) or not all(isinstance(session.get(n), str) for n in ("id", "title", "plan", "model", "created_at")):
+    if not isinstance(session, dict) or not all(
+        isinstance(session.get(n), str) for n in ("id", "title", "plan", "model", "created_at")
+    ):
         raise BadFile(path, "names no session", 1)
     if not isinstance(session.get("simulated"), bool):
         raise BadFile(path, "does not say whether the subject is simulated", 1)

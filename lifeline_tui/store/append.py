@@ -73,10 +73,11 @@ class Ledger:
         self.session = session
         self.at = at
         self._new_id = new_id
-        if not self._one("SELECT 1 FROM sessions WHERE id = ?", session):
-            raise StoreError(f"There is no session {session}; `lifeline sessions` lists them.")
         last = "(SELECT max({0}) FROM nodes{1}), (SELECT max({0}) FROM annotations{1})"
-        tops = self._one(f"SELECT {last.format('n', '')}, {last.format('seq', ' WHERE session = ?1')}", session)
+        lasts = f"{last.format('n', '')}, {last.format('seq', ' WHERE session = ?1')}"
+        tops = self._one(f"SELECT {lasts} FROM sessions WHERE id = ?1", session)
+        if not tops:
+            raise StoreError(f"There is no session {session}; `lifeline sessions` lists them.")
         self._n = max(tops[0] or 0, tops[1] or 0)
         self._seq = max(tops[2] or 0, tops[3] or 0)
         self._grown = dict.fromkeys(("nodes", "annotations", "branches", "attempts"), 0)

@@ -20,11 +20,11 @@ from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, t
 from .search import find
 
 _SESSIONS = f"SELECT {SESSION}, (SELECT count(*) FROM checkpoints c WHERE c.session = sessions.id) FROM sessions"
-# The CTE carries row numbers, not bodies, and the join is told to follow it: one look-up per ancestor.
-_PATH = f"""WITH RECURSIVE up(id, parent, depth) AS (
-    SELECT id, parent, depth FROM nodes WHERE id = ?
-    UNION ALL SELECT nodes.id, nodes.parent, nodes.depth FROM up CROSS JOIN nodes ON nodes.id = up.parent
-) SELECT {", ".join(f"nodes.{name}" for name in NODE.split(", "))} FROM up CROSS JOIN nodes ON nodes.id = up.id"""
+# The CTE carries row numbers, not bodies, and the joins are told to follow it: one look-up by id per ancestor.
+_PATH = f"""WITH RECURSIVE up(n, parent) AS (
+    SELECT n, parent FROM nodes WHERE id = ?
+    UNION ALL SELECT nodes.n, nodes.parent FROM up CROSS JOIN nodes ON nodes.id = up.parent
+) SELECT {", ".join(f"nodes.{name}" for name in NODE.split(", "))} FROM up CROSS JOIN nodes ON nodes.n = up.n"""
 _MANY = 500
 """Values in one IN (…): far below any SQLite's limit."""
 

@@ -91,6 +91,8 @@ class _Child:
                 await listening
             last = next((line for line in reversed(self.last_words) if line.strip()), "") if code > 0 else ""
             trouble = trouble or (f": {last}" if last else "")
+            if self.closing:
+                self.fail("the provider process was closed")
             self.fail(f"the provider process died (exit {code}){trouble}; what had arrived is kept, and a retry starts it anew")
         except OSError as error:
             self.fail(f"the provider process could not be started: {error}")
@@ -118,8 +120,9 @@ class _Child:
         with contextlib.ExitStack() as files:
             write: Callable[[str], object] = len
             if self.log:
-                log = os.fdopen(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", 1, "utf-8")
-                write = files.enter_context(log).write
+                with contextlib.suppress(OSError):  # no log is no reason to have no model
+                    log = os.fdopen(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", 1, "utf-8")
+                    write = files.enter_context(log).write
             while data := await process.stderr.read(1 << 16):
                 text = stream.feed(decode(data))
                 self.last_words.extend(text.splitlines())

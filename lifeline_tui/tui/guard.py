@@ -8,7 +8,6 @@ lines is guarded beside it: notifications, the title, the clipboard and the cras
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -24,7 +23,6 @@ from textual.notifications import SeverityLevel
 from ..core.text import visible, visible_line
 
 R = TypeVar("R")
-_BREAKS = re.compile("[\n\x0b\x0c\x85\u2028\u2029]")
 
 
 def _harmless(style: Style | None) -> Style | None:
@@ -37,29 +35,42 @@ def _harmless(style: Style | None) -> Style | None:
 
 def _clean(segment: Segment) -> bool:
     text, style, _ = segment
-    if not (text.isprintable() and (text.isascii() or visible(text) is text)):
-        return False
-    return _harmless(style) is style
+    return visible(text) is text and "\n" not in text and _harmless(style) is style
+
+
+def guard(segments: list[Segment]) -> list[Segment]:
+    """A line with what a terminal might obey shown.  It keeps its width; a line that needs nothing is returned as it is."""
+    if all(map(_clean, segments)):
+        return segments
+    width = sum(segment.cell_length for segment in segments)
+    safe = [Segment(visible(text).replace("\n", "␊"), _harmless(style)) for text, style, control in segments if not control]
+    return Segment.adjust_line_length(safe, width)
 
 
 class Guard(LineFilter):
-    """Shows what a terminal might obey.  A line that needs it keeps its width; any other is returned as it is."""
+    """The guard, and then Textual's own filters `after` it, as one: each filter more copies every line of every frame."""
+
+    def __init__(self, after: tuple[LineFilter, ...]) -> None:
+        super().__init__()
+        self.after = after
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        if all(map(_clean, segments)):
-            return segments
-        width = sum(segment.cell_length for segment in segments)
-        safe = [Segment(_BREAKS.sub("␊", visible(text)), _harmless(style)) for text, style, control in segments if not control]
-        return Segment.adjust_line_length(safe, width)
+        segments = guard(segments)
+        for line_filter in self.after:
+            segments = line_filter.apply(segments, background)
+        return segments
 
 
 class Guarded(App[R]):
     """An app whose every way to the terminal is guarded."""
 
-    _guard = Guard()
+    _guard: Guard | None = None
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [self._guard, *super().get_line_filters()]
+        after = tuple(super().get_line_filters())
+        if self._guard is None or self._guard.after != after:
+            self._guard = Guard(after)
+        return [self._guard]
 
     def validate_title(self, title: Any) -> str:
         return visible_line(str(title))

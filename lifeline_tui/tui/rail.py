@@ -46,28 +46,29 @@ class Grove:
     """Twigs by id, their children in order, and how much hangs below each.  Parents come before their children."""
 
     def __init__(self, twigs: Iterable[Twig] = ()) -> None:
-        self.twigs: dict[str, Twig] = {}
-        self.kids: dict[str | None, list[str]] = {}
-        self.below: dict[str | None, int] = {}
         order = list(twigs)
+        self.twigs: dict[str, Twig] = {twig.id: twig for twig in order}
+        self.kids: dict[str | None, list[str]] = {}
+        self.below: dict[str | None, int] = {None: 0, **dict.fromkeys(self.twigs, 0)}
+        kids, below = self.kids, self.below
         for twig in order:
-            self._link(twig)
+            if twig.parent in kids:
+                kids[twig.parent].append(twig.id)
+            else:
+                kids[twig.parent] = [twig.id]
         for twig in reversed(order):
-            self.below[twig.parent] += self.below[twig.id] + 1
-
-    def _link(self, twig: Twig) -> None:
-        self.twigs[twig.id] = twig
-        self.kids.setdefault(twig.parent, []).append(twig.id)
-        self.below[twig.id] = 0
-        self.below.setdefault(twig.parent, 0)
+            below[twig.parent] += below[twig.id] + 1
 
     def add(self, twig: Twig) -> None:
         """Adds a new twig, or puts a changed one in the place of its older self."""
         if twig.id in self.twigs:
             self.twigs[twig.id] = twig
             return
-        self._link(twig)
-        at: str | None = twig.parent
+        self.twigs[twig.id] = twig
+        self.kids.setdefault(twig.parent, []).append(twig.id)
+        self.below[twig.id] = 0
+        self.below[None] += 1
+        at = twig.parent
         while at is not None:
             self.below[at] += 1
             at = self.twigs[at].parent

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from ..core.nodes import Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
 from ..core.state import Attempt, State
+from ..core.wording import lifelines, plural, points
+from ..reading import Reading
 from ..session import Session
 from .blocks import Block
 
@@ -45,7 +47,7 @@ def arriving(session: Session) -> list[Block]:
     return made
 
 
-def of_node(session: Session, node: Node) -> Iterator[Block]:
+def of_node(session: Reading, node: Node) -> Iterator[Block]:
     """The blocks of one node; a call has none."""
     match node.body:
         case Root() as root:
@@ -75,13 +77,13 @@ def node_of(block: str) -> str:
     return "" if block.startswith("queue#") else block.partition("#")[0]
 
 
-def _subject(session: Session) -> str:
-    return f"{session.subject.name}{' SIMULATED' if session.subject.simulated else ''}"
+def _subject(session: Reading) -> str:
+    return f"{session.root.model}{' SIMULATED' if session.root.simulated else ''}"
 
 
-def _opening(session: Session, root: Root) -> str:
+def _opening(session: Reading, root: Root) -> str:
     plan = session.state().plan
-    budget = "no lifelines" if plan.lifelines is None else f"{plan.lifelines} {plan.lifeline_word}s"
+    budget = "no lifelines" if plan.lifelines is None else f"{lifelines(plan.lifelines, plan.lifeline_word)}"
     told = {"none": "no feedback"}.get(plan.feedback.kind, f"feedback {plan.feedback.kind}, {plan.feedback.shown} keys")
     lines = [f"{plan.name}: {len(root.puzzles)} puzzles, {plan.presentation}, {budget}, {told}, seed {root.seed}."]
     if root.simulated:
@@ -115,7 +117,7 @@ def _mixed(spans: Spans) -> tuple[str, ...]:
     return (" + ".join(writers),) if len(writers) > 1 else ()
 
 
-def _marks(session: Session, node: Node) -> tuple[str, ...]:
+def _marks(session: Reading, node: Node) -> tuple[str, ...]:
     """What was read in a reply, in words, and what has been said about it."""
     state = session.state(node.id)
     attempts = [a for a in state.attempts if a.reply == node.id]
@@ -158,15 +160,13 @@ def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
     return (", ".join(f"{number} {word}" for word, number in counts.items()),)
 
 
-def standing(state: State, session: Session) -> str:
+def standing(state: State) -> str:
     """The line above everything: where we are, and both scores."""
-    from ..core.wording import points
-
     plan = state.plan
     done = len([a for a in state.standing if a.reply])
     bits = [f"true {points(state.score_true)} · shown {points(state.score_shown)} of {done}"]
     if state.offered is not None:
-        bits.append(f"{plan.lifeline_word}s {state.left}/{state.offered}")
+        bits.append(f"{plural(plan.lifeline_word)} {state.left}/{state.offered}")
     if state.fakes_shown:
         bits.append(f"fakes shown {state.fakes_shown}")
     if state.forged:

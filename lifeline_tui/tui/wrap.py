@@ -16,7 +16,11 @@ from ..core.text import visible
 SHOWN_AT_MOST = 200_000
 """Characters of one block that are laid out; the rest is a note."""
 
-_NARROW = re.compile("[\n -~¡-¬®-˿Ͱ-҂‐-‧‰-⁞₠-℁←-↓∀-⋿─-◼✓-✘⟦-⟫␀-␦]*").fullmatch
+_NARROW = re.compile(
+    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0373\u0391-\u03a1\u03a3-\u0482\u2010-\u2027\u2030-\u205e\u2070-\u2071\u2074-\u208e"
+    "\u20a0-\u20c0\u2100-\u214f\u2190-\u22ff\u2500-\u25fc\u2713-\u2718\u27e6-\u27eb\u2400-\u2426]*"
+).fullmatch
+"""Matches text of which every character is known to be one cell wide; a test compares it with the table."""
 
 
 @lru_cache(maxsize=64)

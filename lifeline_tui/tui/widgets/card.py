@@ -11,7 +11,7 @@ from ...core.state import Attempt, State
 from ...session import Session
 from ..glyphs import Glyphs, glyphs_of
 from ..show import shown, shown_line
-from .spark import skips, spark
+from .spark import meter, skips, spark
 
 STEPS = {"easy": 1, "medium": 2, "hard": 3}
 
@@ -52,12 +52,18 @@ class Card(Widget):
                 *([] if self.compact else [shown_line(""), shown(coming.text)]),
             ]
         puzzle = attempt.puzzle
-        level = STEPS.get(puzzle.stratum, 0)
-        bar = glyphs.full * level + glyphs.hollow * (3 - level)
+        bar = meter(STEPS.get(puzzle.stratum, 0), 3, glyphs)
         key = puzzle.answer.value if self.peek else glyphs.hidden * 4
         lines = [
-            Content.assemble(shown_line(f"PUZZLE {attempt.position} of {total}", "bold"), shown_line(f"  {puzzle.family} {puzzle.stratum} {bar}", "$text-muted")),
-            Content.assemble(shown_line("key "), shown_line(key, "bold"), shown_line("  (. hides)" if self.peek else "  (. to peek)", "$text-muted")),
+            Content.assemble(
+                shown_line(f"PUZZLE {attempt.position} of {total}", "bold"),
+                shown_line(f"  {puzzle.family} {puzzle.stratum} {bar}", "$text-muted"),
+            ),
+            Content.assemble(
+                shown_line("key "),
+                shown_line(key, "bold"),
+                shown_line("  (. hides)" if self.peek else "  (. to peek)", "$text-muted"),
+            ),
         ]
         if not puzzle.verified:
             lines.append(shown_line("nobody has verified this key", "$tone-error"))
@@ -82,15 +88,26 @@ class Card(Widget):
         if any(value is not None for value in sure):
             lines.append(Content.assemble(shown_line("sure  ", "$text-muted"), shown_line(spark(sure, glyphs))))
         if state.offered is not None:
-            lines.append(Content.assemble(shown_line("skips ", "$text-muted"), shown_line(skips([a.outcome == "skipped" for a in own], glyphs))))
+            lines.append(
+                Content.assemble(
+                    shown_line("skips ", "$text-muted"),
+                    shown_line(skips([a.outcome == "skipped" for a in own], glyphs)),
+                )
+            )
         if not self.compact:
             tally = state.tally()
-            lines.append(shown_line(f"{tally.right} right · {tally.wrong} wrong · {tally.ungradable + tally.unparsed} unscored", "$text-muted"))
+            lines.append(
+                shown_line(
+                    f"{tally.right} right · {tally.wrong} wrong · {tally.ungradable + tally.unparsed} unscored", "$text-muted"
+                )
+            )
         return lines
 
     def _cost(self) -> list[Content]:
         usages = [
-            node.body.usage for node in self.session.tree.nodes.values() if isinstance(node.body, Reply) and node.body.usage is not None
+            node.body.usage
+            for node in self.session.tree.nodes.values()
+            if isinstance(node.body, Reply) and node.body.usage is not None
         ]
         calls = sum(isinstance(node.body, Call) for node in self.session.tree.nodes.values())
         if not calls:

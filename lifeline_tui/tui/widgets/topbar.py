@@ -31,9 +31,9 @@ class TopBar(Widget):
             shown_line(session.subject.name, "", 28),
             shown_line(" SIMULATED", "bold $tone-fake") if session.subject.simulated else "",
         )
-        right = shown_line(standing(state, session), "", 80)
+        right = shown_line(standing(state), "", 80)
         space = self.size.width - 2 - left.cell_length - right.cell_length
         if space < 1:
-            right = shown_line(standing(state, session).replace(" · ", " ").replace("lifelines", "L"), "", 60)
+            right = shown_line(standing(state).replace(" · ", " ").replace("lifelines", "L"), "", 60)
             space = max(1, self.size.width - 2 - left.cell_length - right.cell_length)
         return Content.assemble(left, " " * space, right)

@@ -29,6 +29,7 @@ from ..glyphs import glyphs_of
 
 FLUSH_EVERY = 0.03
 """Seconds between two paintings of streamed text."""
+STRIPS_KEPT = 512
 GUTTER = 2
 """Cells to the left of the text: the writer's bar and a space."""
 
@@ -107,6 +108,7 @@ class Transcript(ScrollView, can_focus=True):
         self._flushed = 0.0
         self._moving = False
         self._styles: dict[tuple[str, ...], Style] = {}
+        self._strips: dict[tuple[int, int, bool, bool], Strip] = {}  # by block, line, at the cursor, and with focus there
 
     # -- what it shows ---------------------------------------------------------------------------------------------------------
 
@@ -122,6 +124,7 @@ class Transcript(ScrollView, can_focus=True):
     def set_blocks(self, blocks: Iterable[Block]) -> None:
         """Shows `blocks` from their end, and forgets the old ones."""
         self._pending.clear()
+        self._strips.clear()
         self._column.set(blocks)
         self.following = True
         self.cursor = len(self._column.blocks) - 1
@@ -142,6 +145,7 @@ class Transcript(ScrollView, can_focus=True):
             self.append_block(block)
             return
         keep = self._anchor()
+        self._strips.clear()
         self._column.replace(at, block)
         self._settle(keep)
 
@@ -169,6 +173,7 @@ class Transcript(ScrollView, can_focus=True):
             was = self._column.height
             first = self._column.top(at) + self._column.grow(at, "".join(deltas))
             end = max(was, self._column.height) if was != self._column.height else self._column.top(at + 1)
+            self._strips = {key: strip for key, strip in self._strips.items() if key[1] < first}
             self.refresh_lines(first, end - first)
         self._settle(keep, repaint=False)
         self._flushed = monotonic()
@@ -219,6 +224,7 @@ class Transcript(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width - GUTTER
         if width > 0 and width != self._column.width:
             keep = self._anchor()
+            self._strips.clear()
             self._column.resize(width)
             self._settle(keep)
         else:
@@ -287,6 +293,7 @@ class Transcript(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._styles.clear()
+        self._strips.clear()
 
     def _style(self, *names: str) -> Style:
         """The widget's own style under those of the named component classes."""
@@ -301,17 +308,21 @@ class Transcript(ScrollView, can_focus=True):
         if not self._column.blocks or line >= self._column.height:
             return Strip.blank(width, self.rich_style)
         at = self._column.at(line)
-        strip = self._line_of(at, line - self._column.top(at), line)
-        return strip.adjust_cell_length(width, self._style("here") if self._at_cursor(at, line) else self.rich_style)
+        here = at == self.cursor and self.has_focus and line < self._column.top(at + 1) - 1
+        key = (at, line, at == self.cursor, here)
+        strip = self._strips.get(key) if self.text_selection is None else None
+        if strip is None or strip.cell_length != width:
+            strip = self._line_of(at, line - self._column.top(at), line, "here" if here else "")
+            strip = strip.adjust_cell_length(width, self._style("here" if here else ""))
+            if self.text_selection is None:
+                self._strips = self._strips if len(self._strips) < STRIPS_KEPT else {}
+                self._strips[key] = strip
+        return strip
 
-    def _at_cursor(self, at: int, line: int) -> bool:
-        return at == self.cursor and self.has_focus and line < self._column.top(at + 1) - 1
-
-    def _line_of(self, at: int, row: int, line: int) -> Strip:
+    def _line_of(self, at: int, row: int, line: int, here: str) -> Strip:
         block, flow, glyphs = self._column.blocks[at], self._column.flow(at), glyphs_of(self)
         if row > len(flow.lines) + (flow.cut > 0):
             return Strip([])
-        here = "here" if self._at_cursor(at, line) else ""
         writer = self._style(here, block.origin)
         bar = glyphs.bar_here if at == self.cursor else glyphs.bar_thought if block.reasoning else glyphs.bar
         gutter = Segment(f"{bar} ", writer)

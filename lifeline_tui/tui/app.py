@@ -1,0 +1,180 @@
+"""The app: holds the lab and the session in hand, opens screens, and makes sure that whatever ends it ends it cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from ..config import Config
+from .commands import Commands
+from .glyphs import ASCII, UNICODE
+from .guard import Guarded
+from .screens.start import StartScreen
+from .theme import Themed, without_colour
+
+if TYPE_CHECKING:
+    from ..lab import Lab
+    from ..session import Session
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class LifelineApp(Themed[None], Guarded[None]):
+    """`session`, or else `plan` and `model`, say what to open at once; else the start screen comes first."""
+
+    TITLE = "lifeline"
+    COMMANDS = {Commands}  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, id="suspend"),
+    ]
+
+    def __init__(
+        self,
+        config: Config,
+        db: Path,
+        *,
+        session: str | None = None,
+        plan: str | None = None,
+        model: str | None = None,
+        api_base: str = "",
+        paced: bool = True,
+    ) -> None:
+        super().__init__(ansi_color=without_colour(os.environ))
+        self.config, self.db, self.paced = config, db, paced
+        self.model, self.api_base = model or config.model or "sim/anxious", api_base
+        self.opening, self.plan = session, plan
+        self.glyphs = ASCII if config.glyphs == "ascii" else UNICODE
+        self.keymap = dict(config.keys)
+        self.session: Session | None = None
+        self.set_keymap(self.keymap)
+
+    @cached_property
+    def lab(self) -> Lab:
+        """Made after the first paint: nothing of it is needed for that."""
+        from ..lab import Lab
+
+        return Lab(self.config, self.db, paced=self.paced)
+
+    def on_mount(self) -> None:
+        self.use_theme("lifeline-mono" if without_colour(os.environ) else self.config.theme or "lifeline-dark")
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._stopped, number)
+        self.push_screen(StartScreen())
+        if self.opening:
+            self.call_after_refresh(self.resume, self.opening)
+        elif self.plan:
+            self.call_after_refresh(self.begin, self.plan)
+
+    def _stopped(self, number: int) -> None:
+        """A signal: everything is saved, the terminal is given back, and the exit code says which."""
+        self.exit(return_code=128 + number)
+
+    # Sessions
+
+    @work(exclusive=True, group="open")
+    async def begin(self, plan: str) -> None:
+        """A new session of a plan, on the chosen model."""
+        from ..core.plan import SelectionError
+        from ..loading import BadFile
+        from ..store import StoreError
+        from ..subjects.protocol import SubjectError
+
+        try:
+            session = await self.lab.new(plan, self.model, api_base=self.api_base)
+        except (BadFile, SelectionError, SubjectError, StoreError) as error:
+            self.notify(str(error), severity="error", timeout=15)
+            return
+        await self._show(session)
+
+    @work(exclusive=True, group="open")
+    async def resume(self, id: str) -> None:
+        """A stored session, where it was left."""
+        from ..store import StoreError
+        from ..subjects.protocol import SubjectError
+
+        if self.session is not None and self.session.id == id:
+            await self._show(self.session)
+            return
+        try:
+            session = await self.lab.open(id)
+        except (StoreError, SubjectError) as error:
+            self.notify(str(error), severity="error", timeout=15)
+            return
+        await self._show(session)
+
+    async def _show(self, session: Session) -> None:
+        from .screens.run import RunScreen
+
+        if self.session is not None and self.session is not session:
+            await self.session.close()
+        self.session = session
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        await self.push_screen(RunScreen(session))
+
+    def action_home(self) -> None:
+        """Back to the start screen; the session stays open and is found under continue."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        from .screens.help import help_blocks
+        from .screens.pager import Pager
+
+        self.push_screen(Pager("Help", help_blocks(self.keymap, self.glyphs)))
+
+    def action_find(self) -> None:
+        from .screens.sessions import SessionsScreen
+
+        self.push_screen(SessionsScreen())
+
+    def action_tour(self) -> None:
+        from .screens.tour import TourScreen
+
+        self.push_screen(TourScreen())
+
+    @work
+    async def export(self, session: str) -> None:
+        """Asks for format and place, then exports."""
+        from ..exporters import ExportError
+        from ..store import StoreError
+        from .screens.export import ExportForm
+
+        chosen = await self.push_screen_wait(ExportForm(session))
+        if chosen is None:
+            return
+        format_, path = chosen
+        try:
+            await asyncio.to_thread(self.lab.export, session, format_, path)
+        except (ExportError, StoreError) as error:
+            self.notify(str(error), severity="error", timeout=15)
+            return
+        self.notify(f"Exported to {path}.")
+
+    async def leave(self) -> None:
+        """Cancels what is arriving, keeps it, closes the notebook and ends the provider child."""
+        if self.session is not None:
+            await self.session.close()
+            self.session = None
+        if "lab" in self.__dict__:
+            await self.lab.close()
+
+
+async def run(app: LifelineApp) -> int:
+    """Runs the app; however it ends, everything is saved before this returns its exit code."""
+    try:
+        await app.run_async()
+    finally:
+        await app.leave()
+    if app.return_code and app._exit_renderables:
+        print("lifeline stopped on a fault of its own; every turn that was sent or received is saved.", file=sys.stderr)  # noqa: T201
+    return app.return_code or 0

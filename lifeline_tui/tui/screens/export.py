@@ -1,0 +1,57 @@
+"""Where to export to, and as what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from ..show import shown
+from ..widgets.choice import Choice
+
+FORMATS = (
+    ("attempts-csv", "attempts-csv: one row per attempt, for analysis"),
+    ("session-jsonl", "session-jsonl: everything, lossless, to import again"),
+    ("markdown", "markdown: to read"),
+)
+SUFFIX = {"attempts-csv": ".csv", "session-jsonl": ".jsonl", "markdown": ".md"}
+
+
+class ExportForm(ModalScreen[tuple[str, Path] | None]):
+    """Answers with (format, path), or None when it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave", id="export.leave")]
+    DEFAULT_CSS = """
+    ExportForm { align: center middle; }
+    ExportForm > Vertical { width: 80%; max-width: 80; height: auto; background: $panel; padding: 1 2; }
+    ExportForm .title { text-style: bold; margin-bottom: 1; }
+    ExportForm Input { height: 1; border: none; background: $surface; padding: 0 1; margin-top: 1; }
+    ExportForm .keys { color: $text-muted; margin-top: 1; }
+    """
+
+    def __init__(self, session: str) -> None:
+        super().__init__()
+        self.session = session
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(shown("Export this session"), classes="title")
+            yield Choice(FORMATS, "attempts-csv")
+            yield Input(f"lifeline-{self.session}.csv")
+            yield Static(shown("←→ format · tab file · enter export · escape leave"), classes="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_choice_changed(self) -> None:
+        path = self.query_one(Input)
+        path.value = str(Path(path.value).with_suffix(SUFFIX[self.query_one(Choice).value]))
+
+    def on_input_submitted(self) -> None:
+        if name := self.query_one(Input).value.strip():
+            self.dismiss((self.query_one(Choice).value, Path(name).expanduser()))

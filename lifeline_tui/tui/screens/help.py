@@ -1,0 +1,55 @@
+"""Help, generated: every intervention from the table and every other key from the run screen's bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.binding import Binding
+
+from ...core.nodes import Origin
+from ...interventions import TABLE
+from ..blocks import Block
+from ..glyphs import Glyphs
+from ..widgets.actions import NAMES, key_of
+
+GROUPS = {
+    "step": "Going on",
+    "feedback": "Telling it something (queued in sight, sent with the next turn)",
+    "probe": "Asking it something (in a fork unless you say otherwise)",
+    "tree": "Changing history (always beside, never over)",
+    "notes": "Notes of your own (the subject never sees them)",
+}
+
+
+def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
+    """Everything that can be done, by group, with the keys as they are set."""
+    from .run import RunScreen
+
+    made = []
+    for group, title in GROUPS.items():
+        lines = [
+            f"{key_of(name, keymap):>8}  {entry.label}: {entry.about}" for name, entry in TABLE.items() if entry.group == group
+        ]
+        made.append(Block(group, Origin.OPERATOR, title, "\n".join(lines)))
+    rest = [
+        f"{_keys(keymap.get(binding.id or '', binding.key)):>8}  {binding.description}"
+        for binding in RunScreen.BINDINGS
+        if isinstance(binding, Binding) and binding.id not in TABLE
+    ]
+    rest += ["  ctrl+p  command palette", "  ctrl+z  suspend; fg comes back", "  ctrl+q  quit; everything is saved already"]
+    made.append(Block("look", Origin.OPERATOR, "Looking and moving", "\n".join(rest)))
+    writers = "\n".join(f"{glyphs.origin[origin]}  {origin}" for origin in Origin)
+    made.append(Block("signs", Origin.OPERATOR, "Who wrote what", writers))
+    words = (
+        "subject: the model being probed · lifeline: leave to skip a puzzle · key: its right answer · fake: a believable wrong one · "
+        "shown: what the subject was told is right · true score: by the verified keys, the subject's own turns only · "
+        "shown score: by what it was told, as it would count"
+    )
+    made.append(Block("words", Origin.OPERATOR, "Words", words))
+    return made
+
+
+def _keys(key: str) -> str:
+    names = {**NAMES, "left_square_bracket": "[", "right_square_bracket": "]", "slash": "/", "backspace": "bksp"}
+    first = key.split(",")[0]
+    return names.get(first, first)

@@ -1,0 +1,71 @@
+"""Something to read: help, or the exact request of a call.  Block by block, in the transcript's own widget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ...core.nodes import Call, Origin
+from ...core.transcript import Rendered
+from ..blocks import Block
+from ..show import shown_line
+from ..widgets.transcript import Transcript
+
+
+class Pager(ModalScreen[None]):
+    """A titled list of blocks; escape leaves it, ctrl+y copies the block at the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "dismiss", "Leave", id="pager.leave"),
+        Binding("ctrl+y", "copy", "Copy", id="pager.copy"),
+    ]
+    DEFAULT_CSS = """
+    Pager { align: center middle; }
+    Pager > .title { width: 90%; max-width: 110; height: 1; background: $panel; padding: 0 1; text-style: bold; }
+    Pager > Transcript { width: 90%; max-width: 110; height: 85%; background: $surface; padding: 0 1; }
+    Pager > .keys { width: 90%; max-width: 110; height: 1; background: $panel; padding: 0 1; color: $text-muted; }
+    """
+
+    def __init__(self, title: str, blocks: Sequence[Block]) -> None:
+        super().__init__()
+        self._title, self._blocks = title, blocks
+
+    def compose(self) -> ComposeResult:
+        yield Static(shown_line(self._title), classes="title")
+        yield Transcript()
+        yield Static(shown_line("up, down move · ctrl+y copy · escape leave"), classes="keys")
+
+    def on_mount(self) -> None:
+        transcript = self.query_one(Transcript)
+        transcript.set_blocks(self._blocks)
+        transcript.focus()
+        self.call_after_refresh(transcript.action_jump, False)
+
+    def action_copy(self) -> None:
+        block = self.query_one(Transcript).current_block
+        if block is not None:
+            self.app.copy_to_clipboard(block.text)
+            self.notify("Copied.")
+
+
+def saw(rendered: Rendered, call: Call | None) -> list[Block]:
+    """A request, message by message, with its parameters and its digest."""
+    if rendered.prompt is not None:
+        made = [Block("prompt", Origin.TEMPLATE, "prompt, exactly", rendered.prompt)]
+    else:
+        origins = {"assistant": Origin.MODEL}
+        made = [
+            Block(f"m{number}", origins.get(message["role"], Origin.TEMPLATE), message["role"], message["content"])
+            for number, message in enumerate(rendered.messages)
+        ]
+    if call is not None:
+        facts = {"model": call.model, "params": dict(call.params), "left out": list(call.dropped), "purpose": str(call.purpose)}
+        facts |= {"digest": call.digest, "renderer": call.renderer}
+        made.append(Block("call", Origin.TEMPLATE, "request", json.dumps(facts, indent=1), (), "quiet", dim=True))
+    return made or [Block("none", Origin.TEMPLATE, "nothing", "Nothing has been said yet.", dim=True)]

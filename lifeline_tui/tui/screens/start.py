@@ -1,0 +1,181 @@
+"""The start screen: go on, begin anew, pick a model, take the tour.  A newcomer is two keys from a puzzle: enter, then n.
+
+Painted before anything heavy is imported: plans are names of files until then, and stored sessions arrive a moment later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from ...loading import BadFile
+from ...plans import plan_names
+from ..show import shown, shown_line
+
+if TYPE_CHECKING:
+    from ..app import LifelineApp
+
+FIRST = "lifelines-10"
+"""The plan under the cursor when the app opens."""
+
+ABOUT = "Step a language model through puzzles, tell it the truth or not, fork, and keep everything."
+
+
+class StartScreen(Screen[None]):
+    """A list; enter does what it says."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "model", "Pick a model", show=False, id="start.model"),
+        Binding("t", "app.tour", "Tour", show=False, id="start.tour"),
+        Binding("slash", "app.find", "Sessions", show=False, id="start.sessions"),
+        Binding("question_mark", "app.help", "Help", show=False, id="start.help"),
+        Binding("q", "app.quit", "Quit", show=False, id="start.quit"),
+    ]
+    DEFAULT_CSS = """
+    StartScreen { align: center middle; }
+    StartScreen > Vertical { width: 90%; max-width: 92; height: auto; max-height: 100%; }
+    StartScreen #title { text-style: bold; color: $primary; height: 1; }
+    StartScreen #about { color: $text-muted; height: auto; margin-bottom: 1; }
+    StartScreen OptionList {
+        height: auto; max-height: 20; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1;
+    }
+    StartScreen #words { height: 3; color: $text-muted; margin-top: 1; }
+    StartScreen #keys { height: 1; color: $text-muted; }
+    """
+
+    app: LifelineApp
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(shown("lifeline"), id="title")
+            yield Static(shown(ABOUT), id="about")
+            yield OptionList(id="menu", markup=False)
+            yield Static(id="words")
+            yield Static(shown("enter choose · m model · t tour · / sessions · ? help · ctrl+p palette · q quit"), id="keys")
+
+    def on_mount(self) -> None:
+        self.abouts: dict[str, str] = {}
+        self.fill([])
+        self.query_one(OptionList).focus()
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.load)
+
+    @work(exclusive=True)
+    async def load(self) -> None:
+        """Stored sessions and what the plans are about, once the screen stands."""
+        from ...store import StoreError
+
+        def read() -> list[tuple[str, str, str]]:
+            return [
+                (row.id, row.title, _described(row.model, row.simulated, row.attempts, row.updated_at))
+                for row in self.app.lab.rows(limit=5)
+            ]
+
+        try:
+            rows = await asyncio.to_thread(read)
+        except StoreError as error:
+            self.notify(str(error), severity="error", timeout=15)
+            rows = []
+        self.abouts = await asyncio.to_thread(_plan_abouts)
+        self.fill(rows)
+
+    def fill(self, sessions: list[tuple[str, str, str]]) -> None:
+        """The menu, with the cursor where it was or on the first plan."""
+        menu = self.query_one(OptionList)
+        at = menu.highlighted
+        was = menu.get_option_at_index(at).id if at is not None else f"plan:{FIRST}"
+        menu.clear_options()
+        if sessions:
+            menu.add_option(_heading("CONTINUE"))
+            menu.add_options(Option(_line(title, about), id=f"open:{id}") for id, title, about in sessions)
+        menu.add_option(_heading("NEW SESSION"))
+        menu.add_options(Option(_line(name, self.abouts.get(name, "")), id=f"plan:{name}") for name in _plans())
+        menu.add_option(_heading("OR"))
+        simulated = " (SIMULATED: an embedded puppet)" if self.app.model.startswith("sim/") else ""
+        menu.add_option(Option(_line("model", self.app.model + simulated), id="model"))
+        menu.add_option(Option(_line("tour", "two puppets side by side, recorded"), id="tour"))
+        menu.add_option(Option(_line("sessions", "search, resume, rename, hide"), id="sessions"))
+        ids = [option.id for option in menu.options]
+        menu.highlighted = ids.index(was) if was in ids else ids.index(f"plan:{FIRST}") if f"plan:{FIRST}" in ids else 1
+        self.words()
+
+    def words(self) -> None:
+        """What the highlighted line will do."""
+        menu = self.query_one(OptionList)
+        chosen = menu.get_option_at_index(menu.highlighted).id or "" if menu.highlighted is not None else ""
+        kind, _, name = chosen.partition(":")
+        simulated = ", a puppet that proves nothing about models" if self.app.model.startswith("sim/") else ""
+        said = {
+            "open": "Goes on where you left it: every turn, branch and queued feedback is there.",
+            "plan": f"Starts {name} on {self.app.model}{simulated}. Then n sends the first puzzle.",
+            "model": "Puppets need nothing. A hosted model needs its key in the environment, a local one a server on a port.",
+            "tour": "A recording of sim/anxious and sim/rational on the same puzzles. Both are puppets.",
+            "sessions": f"All that is in {self.app.db}.",
+        }.get(kind, "")
+        self.query_one("#words", Static).update(shown(said))
+
+    def on_option_list_option_highlighted(self) -> None:
+        self.words()
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        kind, _, name = (message.option.id or "").partition(":")
+        if kind == "plan":
+            self.app.begin(name)
+        elif kind == "open":
+            self.app.resume(name)
+        elif kind == "model":
+            self.action_model()
+        elif kind == "tour":
+            self.app.action_tour()
+        else:
+            self.app.action_find()
+
+    @work
+    async def action_model(self) -> None:
+        from .models import ModelScreen
+
+        chosen = await self.app.push_screen_wait(ModelScreen(self.app.model))
+        if chosen is not None:
+            self.app.model, self.app.api_base = chosen
+            self.load()
+
+
+def _plans() -> list[str]:
+    names = list(plan_names())
+    return sorted(names, key=lambda name: (name != FIRST, name))
+
+
+def _plan_abouts() -> dict[str, str]:
+    """What each plan says of itself; of one that cannot be used, why."""
+    from ...interventions import TABLE
+    from ...plans import load_plan
+
+    abouts = {}
+    for name in plan_names():
+        try:
+            abouts[name] = load_plan(name, TABLE).about
+        except BadFile as error:
+            abouts[name] = f"cannot be used: {error}"
+    return abouts
+
+
+def _heading(text: str) -> Option:
+    return Option(shown_line(text, "bold $text-muted"), disabled=True)
+
+
+def _line(name: str, about: str) -> Content:
+    return Content.assemble("  ", shown_line(f"{name:22} "), shown_line(about, "$text-muted", 120))
+
+
+def _described(model: str, simulated: bool, attempts: int, at: str) -> str:
+    return f"{model}{' SIMULATED' if simulated else ''} · {attempts} attempts · {at[:16].replace('T', ' ')}"
