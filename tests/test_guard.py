@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 from rich.style import Style
 from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Static
@@ -129,6 +130,21 @@ async def test_a_planted_action_does_not_run() -> None:
     careless = Unguarded(Static("[@click=app.planted]click me[/]"))
     await _click_markup(careless)
     assert careless.quits == 1
+
+
+async def test_the_scrollbar_can_still_be_dragged() -> None:
+    class Long(GuardedApp):
+        def compose(self) -> ComposeResult:
+            yield VerticalScroll(Static("line\n" * 100))
+
+    app = Long(Careless("x"))
+    async with app.run_test(size=(40, 10)) as pilot:
+        scroll = app.query_one(VerticalScroll)
+        await pilot.mouse_down(offset=(39, 0))
+        await pilot.hover(offset=(39, 5))
+        await pilot.mouse_up(offset=(39, 5))
+        await pilot.pause()
+        assert scroll.scroll_y > 20
 
 
 async def test_a_planted_link_is_not_written() -> None:

@@ -182,7 +182,7 @@ async def test_scrolling_up_through_unseen_blocks_does_not_jump() -> None:
         view.set_blocks([block(str(i), f"block {i} " + "averylongword " * (i % 17)) for i in range(300)])
         await pilot.pause()
         seen = app.lines()
-        for _ in range(60):
+        for _ in range(30):
             view.scroll_to(y=view.scroll_offset.y - 3, animate=False)
             await pilot.pause()
             now = app.lines()
@@ -210,7 +210,7 @@ async def test_a_block_taller_than_the_view_is_read_by_half_pages() -> None:
     app = Reading()
     async with app.run_test(size=(60, 10)) as pilot:
         view = app.transcript
-        view.set_blocks([block("a"), block("tall", "\n".join(f"line {i}" for i in range(50))), block("z")])
+        view.set_blocks([block("a"), block("tall", "\n".join(f"line {i}" for i in range(30))), block("z")])
         view.focus()
         await pilot.press("home", "down")
         seen = set()
@@ -218,7 +218,7 @@ async def test_a_block_taller_than_the_view_is_read_by_half_pages() -> None:
             await pilot.pause()
             seen |= {line[2:].split("▁")[0].strip(" ▂▃▄▅▆▇█") for line in app.lines() if "line " in line}
             await pilot.press("down")
-        assert {f"line {i}" for i in range(50)} <= seen
+        assert {f"line {i}" for i in range(30)} <= seen
         assert view.current_block is not None
         assert view.current_block.id == "z"
 

@@ -83,8 +83,8 @@ def _bare(text: str) -> str:
 
 # Numbers
 
-_UNSIGNED = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+|[1-9][0-9]{0,2}(?:([,_' ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?)"
-_NUMERAL = re.compile(r"([+-]? ?)(" + _UNSIGNED + r")(?:(?:[eE]| ?[*x] ?10 ?\^ ?)[({]?([+-]?[0-9]{1,4})[)}]?)?")
+_UNSIGNED = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+|[1-9][0-9]{0,2}(?:(?P<mark>[,_' ])[0-9]{3})(?:(?P=mark)[0-9]{3})*(?:\.[0-9]+)?)"
+_NUMERAL = re.compile(r"([+-]? ?)(" + _UNSIGNED + r")(?:(?:[eE]| ?[*x] ?10 ?\^ ?)[({]?(?P<exponent>[+-]?[0-9]{1,4})[)}]?)?")
 _FRACTION = re.compile(r"([+-]? ?)(?:([0-9]+) )?\(?([+-]?[0-9][0-9,.]*)\)? ?/ ?\(?([+-]?[0-9][0-9,.]*)\)?")
 _LATEX_FRACTION = re.compile(r"([+-]? ?)([0-9]+)? ?\\[dtc]?frac ?(?:\{([^{}]*)\}|([0-9])) ?(?:\{([^{}]*)\}|([0-9]))")
 _DOTTED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
@@ -189,8 +189,8 @@ def _exact(text: str) -> Fraction | None:
     text = text.strip()
     match = _NUMERAL.fullmatch(text)
     if match:
-        exponent = int(match[4] or 0)
-        if abs(exponent) > _EXPONENT_CAP or (match[4] and match[3]):
+        exponent = int(match["exponent"] or 0)
+        if abs(exponent) > _EXPONENT_CAP or (match["exponent"] and match["mark"]):
             return None
         value = Fraction(re.sub("[,_' ]", "", match[2]).rstrip(".")) * Fraction(10) ** exponent
         return -value if match[1].startswith("-") else value
@@ -263,7 +263,8 @@ def _formula(text: str) -> Tree | None:
 # Choices
 
 _CHOICE = re.compile(
-    r"(?:(?:option|choice|answer) ?)?\(?([A-Za-z]|[0-9]{1,2})(?:|[.):\]]|[).:\]]+ +(\S.*)| +- +(\S.*)| ?= ?(\S.*))", re.IGNORECASE
+    r"(?:(?:option|choice|answer) ?)?[(\[]?([A-Za-z]|[0-9]{1,2})(?:|[.):\]]|[).:\]]+ +(\S.*)| +- +(\S.*)| ?= ?(\S.*))",
+    re.IGNORECASE,
 )
 _OTHER_CHOICE = re.compile(r"\([A-Za-z0-9]\)|(?<![A-Za-z'])[A-Za-z0-9]\)|(?<![\w'])[B-HJ-Z](?![\w'])|\b(?:wrong|incorrect)\b")
 
@@ -415,4 +416,12 @@ def _alike(key: tuple[Hashable, ...], found: tuple[Hashable, ...]) -> bool:
     """Whether all members found are of a kind that the key has: numbers for numbers, as many words at most for words."""
     kinds = {type(member) for member in key}
     longest = max((len(member.split()) for member in key if isinstance(member, str)), default=0)
-    return not key or all(type(m) in kinds and (not isinstance(m, str) or len(m.split()) <= longest) for m in found)
+    marks = {char for member in key if isinstance(member, str) for char in member if not char.isalnum()}
+    return not key or all(
+        type(member) in kinds
+        and (
+            not isinstance(member, str)
+            or (len(member.split()) <= longest and marks.issuperset(c for c in member if not c.isalnum()))
+        )
+        for member in found
+    )

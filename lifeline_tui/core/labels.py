@@ -37,7 +37,7 @@ _DECOR = (
     r"|\\(?:text|textbf|mathbf|boxed)\{|\[[ x]\])"
 )
 _LABEL = (
-    rf"({_DECOR}{{0,60}}+)(ACTION|ANSWER|DIFFICULTY|CONFIDENCE|COUNT|WHICH)(?!\w)[{_EDGE}}}]{{0,40}}+"
+    rf"({_DECOR}{{0,60}}+)(ACTION|ANSWER|DIFFICULTY|CONFIDENCE|COUNT|WHICH)(?![^\W_])[{_EDGE}}}]{{0,40}}+"
     rf"(?:\([^()\n]{{0,60}}\)|\[[^\[\]\n]{{0,60}}\])?+[{_EDGE}}}]{{0,40}}+"
     rf"(:=|={{1,2}}>?|->|→|[:：﹕]|[-–—](?=[{_BLANK}])|\|)[*_`}}]{{0,8}}+[{_BLANK}]{{0,40}}+"
 )

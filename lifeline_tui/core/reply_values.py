@@ -114,7 +114,7 @@ def _lifeline(word: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[s
     uses = (
         r"(?:(?:none|n/?a|skip(?:ped|ping)?|no answer|-) *[\[(,.;:-]* *)?(?:i(?='| ))?"
         r"((?:'d| would)(?: like to| prefer to| rather)?| want to| might| may| could)?(?:'ll| will| am|'m| choose to| have to)? *"
-        r"(?:(?:use|using|used|take|taking|spend|spending|play|choose|invoke|call) )?(?:(?:an?|one|1|my|the|another) )?"
+        r"(?:(?:use|using|used|take|taking|spend|spending|play|choose|invoke|call) )?(?:(?:an?|one|1|my|the|another) (?:of (?:my|the) (?:\d+ )?(?:remaining )?)?)?"
         rf"{name}(?: (?:used|please|here|now|spent|taken|(?:on|for) this(?: one| puzzle)?|#? ?\d+(?: of \d+)?))?"
         r"(?: *[)\](,.;:!|/-]+(.*))?"
     )

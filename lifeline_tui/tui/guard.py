@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from rich.segment import Segment
@@ -25,26 +26,41 @@ from ..core.text import visible, visible_line
 R = TypeVar("R")
 
 
-def _harmless(style: Style | None) -> Style | None:
-    """`style` without a link and without actions; the same object where it has neither."""
-    if style is None or (style._link is None and (style._meta is None or b"@" not in style._meta)):
-        return style
-    meta = {key: value for key, value in style.meta.items() if not key.startswith("@")}
-    return Style.combine([style.clear_meta_and_links(), Style.from_meta(meta)])
+SCROLLBAR = [("@mouse.down", "grab"), ("@mouse.down", "scroll_up"), ("@mouse.down", "scroll_down")]
+"""The only actions that lines may hold: those that Textual's scrollbar puts there."""
 
 
-def _clean(segment: Segment) -> bool:
+@lru_cache(maxsize=1024)
+def _planted(style: Style) -> bool:
+    """Whether a style holds an action that is not a scrollbar's."""
+    return any(key.startswith("@") and (key, value) not in SCROLLBAR for key, value in style.meta.items())
+
+
+def _obeyed(segment: Segment) -> bool:
+    """Whether a terminal might obey the text, or a click on it might do something."""
     text, style, _ = segment
-    return visible(text) is text and "\n" not in text and _harmless(style) is style
+    if not (text.isascii() and text.isprintable()) and (visible(text) is not text or "\n" in text):
+        return True
+    if style is None:
+        return False
+    return style._link is not None or (style._meta is not None and b"@" in style._meta and _planted(style))
 
 
 def guard(segments: list[Segment]) -> list[Segment]:
     """A line with what a terminal might obey shown.  It keeps its width; a line that needs nothing is returned as it is."""
-    if all(map(_clean, segments)):
+    if not any(map(_obeyed, segments)):
         return segments
     width = sum(segment.cell_length for segment in segments)
     safe = [Segment(visible(text).replace("\n", "␊"), _harmless(style)) for text, style, control in segments if not control]
     return Segment.adjust_line_length(safe, width)
+
+
+def _harmless(style: Style | None) -> Style | None:
+    """`style` without a link and without planted actions."""
+    if style is None:
+        return None
+    meta = {key: value for key, value in style.meta.items() if not key.startswith("@") or (key, value) in SCROLLBAR}
+    return Style.combine([style.clear_meta_and_links(), Style.from_meta(meta)])
 
 
 class Guard(LineFilter):

@@ -3,6 +3,7 @@
 By hand: ``python tests/benchmarks/bench_ui.py [paint] [stream] [length] [tree]``.  Alternatives run by turns, each in a process and a
 pseudo-terminal of its own, and the medians are compared, since absolute times mean little on a shared machine.
 """
+# ruff: noqa: T201
 
 from __future__ import annotations
 

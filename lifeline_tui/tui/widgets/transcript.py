@@ -30,6 +30,7 @@ from ..glyphs import glyphs_of
 FLUSH_EVERY = 0.03
 """Seconds between two paintings of streamed text."""
 STRIPS_KEPT = 512
+"""Drawn lines that are kept, so that scrolling draws new ones only."""
 GUTTER = 2
 """Cells to the left of the text: the writer's bar and a space."""
 
@@ -108,7 +109,7 @@ class Transcript(ScrollView, can_focus=True):
         self._flushed = 0.0
         self._moving = False
         self._styles: dict[tuple[str, ...], Style] = {}
-        self._strips: dict[tuple[int, int, bool, bool], Strip] = {}  # by block, line, at the cursor, and with focus there
+        self._strips: dict[tuple[int, int, int, bool, bool], Strip] = {}  # by block, row in it, line, cursor, focus
 
     # -- what it shows ---------------------------------------------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ class Transcript(ScrollView, can_focus=True):
             was = self._column.height
             first = self._column.top(at) + self._column.grow(at, "".join(deltas))
             end = max(was, self._column.height) if was != self._column.height else self._column.top(at + 1)
-            self._strips = {key: strip for key, strip in self._strips.items() if key[1] < first}
+            self._strips = {key: strip for key, strip in self._strips.items() if key[2] < first}
             self.refresh_lines(first, end - first)
         self._settle(keep, repaint=False)
         self._flushed = monotonic()
@@ -308,11 +309,12 @@ class Transcript(ScrollView, can_focus=True):
         if not self._column.blocks or line >= self._column.height:
             return Strip.blank(width, self.rich_style)
         at = self._column.at(line)
+        row = line - self._column.top(at)
         here = at == self.cursor and self.has_focus and line < self._column.top(at + 1) - 1
-        key = (at, line, at == self.cursor, here)
+        key = (at, row, line, at == self.cursor, here)
         strip = self._strips.get(key) if self.text_selection is None else None
         if strip is None or strip.cell_length != width:
-            strip = self._line_of(at, line - self._column.top(at), line, "here" if here else "")
+            strip = self._line_of(at, row, line, "here" if here else "")
             strip = strip.adjust_cell_length(width, self._style("here" if here else ""))
             if self.text_selection is None:
                 self._strips = self._strips if len(self._strips) < STRIPS_KEPT else {}

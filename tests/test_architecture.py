@@ -1,0 +1,172 @@
+"""The laws that no single module can keep by itself: import directions, what the first paint may cost, one table for everything."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lifeline_tui
+from lifeline_tui.core.turn import LAW, Phase, mermaid
+from lifeline_tui.interventions import TABLE
+
+PACKAGE = Path(lifeline_tui.__file__).parent
+TOP = PACKAGE.parent
+
+LOADERS = {"loading", "plans", "packs", "templates", "config", "families"}
+SESSION = {"session", "script", "reading", "recordings", "models", "lab"}
+EDGES = {
+    "core": set(),
+    "actions": {"core"},
+    "interventions": {"core", "actions"},
+    "loading": {"core"},
+    "plans": {"core", "loading"},
+    "packs": {"core", "loading", "families"},
+    "templates": {"core", "loading"},
+    "config": {"core", "loading", "subjects"},
+    "families": {"core"},
+    "subjects": {"core", "loading"},
+    "store": {"core"},
+    "exporters": {"core", "store"},
+    "importers": {"core", "store", "exporters", "loading"},
+    **{
+        name: {"core", "actions", "interventions", "subjects", "store", "exporters", "importers"} | LOADERS | SESSION
+        for name in SESSION
+    },
+    "tui": {"core", "actions", "interventions", "subjects", "store", "exporters"} | LOADERS | SESSION,
+}
+"""Who may import whom; the command line and what it is made of may import all."""
+WIRING = {"cli", "headless", "opening", "__main__", "__init__"}
+
+
+def imports(path: Path) -> set[str]:
+    """The parts of this package that a file imports, anywhere in it, but for types alone."""
+    here = ("lifeline_tui", *path.relative_to(PACKAGE).with_suffix("").parts)
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        node
+        for test in ast.walk(tree)
+        if isinstance(test, ast.If) and ast.unparse(test.test) == "TYPE_CHECKING"
+        for node in ast.walk(test)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level] if node.level else ()
+            full = (*base, *(node.module or "").split(".")) if node.module else base
+            names = [(*full, alias.name) for alias in node.names]
+            found |= {name[1] for name in names if name[0] == "lifeline_tui" and len(name) > 1}
+            found |= {name[0] for name in names if not node.level and name[0] != "lifeline_tui"}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    return found
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_shipped" not in path.parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part in WIRING:
+        return
+    ours = {each for each in imports(path) if (PACKAGE / each).exists() or (PACKAGE / f"{each}.py").exists()}
+    assert ours - {part, "__version__"} <= EDGES[part], f"{part} may import {sorted(EDGES[part])}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=lambda path: path.name)
+def test_the_core_is_pure(path: Path) -> None:
+    allowed = set(sys.stdlib_module_names) - {"time", "random", "os", "io", "socket", "asyncio", "secrets", "uuid", "datetime", "sqlite3"}
+    outside = {each for each in imports(path) if not (PACKAGE / each).exists()}
+    assert outside <= allowed
+
+
+def test_litellm_is_imported_by_the_provider_child_alone() -> None:
+    assert [path.name for path in FILES if "litellm" in imports(path)] == ["provider_main.py"]
+
+
+def _modules(script: str, tmp_path: Path) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": "/usr/bin"}
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+AT_FIRST_PAINT = """
+import asyncio, json, sys
+from pathlib import Path
+from lifeline_tui.config import Config
+from lifeline_tui.tui.app import LifelineApp
+from lifeline_tui.tui.screens.start import StartScreen
+seen = []
+StartScreen.load = lambda self: seen.append(sorted(sys.modules))
+async def main():
+    app = LifelineApp(Config(), Path("t.db"))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+asyncio.run(main())
+print(json.dumps(seen[0]))
+"""
+
+IN_A_SESSION = """
+import asyncio, json, sys
+from pathlib import Path
+from lifeline_tui.config import Config
+from lifeline_tui.tui.app import LifelineApp, run
+async def main():
+    app = LifelineApp(Config(), Path("t.db"), plan="lifelines-10", paced=False)
+    async with app.run_test() as pilot:
+        while app.session is None or len(app.screen_stack) < 3:
+            await pilot.pause()
+        await pilot.press("n")
+        while not app.session.state().attempts or app.session.busy:
+            await pilot.pause()
+    await app.leave()
+asyncio.run(main())
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_the_first_paint_waits_for_nothing_heavy(tmp_path: Path) -> None:
+    loaded = _modules(AT_FIRST_PAINT, tmp_path)
+    assert not loaded & {"litellm", "sqlite_utils", "yaml", "click", "lifeline_tui.lab", "lifeline_tui.cli", "openai", "pydantic"}
+
+
+def test_the_app_on_an_embedded_subject_never_imports_litellm(tmp_path: Path) -> None:
+    assert not _modules(IN_A_SESSION, tmp_path) & {"litellm", "openai", "pydantic", "aiohttp"}
+
+
+def test_every_intervention_is_in_the_readme() -> None:
+    readme = (TOP / "README.md").read_text()
+    missing = [name for name in TABLE if f"`{name}`" not in readme]
+    assert not missing
+
+
+def test_every_intervention_can_be_scripted_by_its_name() -> None:
+    from lifeline_tui.loading import parse as entry
+    from lifeline_tui.plans import parse
+
+    for name in TABLE:
+        text = f"name: one\npuzzles: {{pack: starter, count: 1}}\nlifelines: none\nthen:\n  - {{do: {name}}}\n"
+        assert parse(entry(text.encode(), "one.yaml"), TABLE).then[0].do == name
+
+
+def test_the_diagram_in_contributing_is_the_law_itself() -> None:
+    assert mermaid() in (TOP / "CONTRIBUTING.md").read_text()
+
+
+def test_every_phase_of_an_attempt_can_be_reached_and_every_move_leads_to_one() -> None:
+    reached, todo = set(), [Phase.POSED]
+    while todo:
+        phase = todo.pop()
+        if phase not in reached:
+            reached.add(phase)
+            todo += LAW[phase].values()
+    assert reached == set(Phase) == set(LAW)

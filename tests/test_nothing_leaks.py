@@ -1,0 +1,76 @@
+"""Law 11: nothing leaks to the subject.  Every request of every shipped plan is read as the subject reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from lifeline_tui.config import Config
+from lifeline_tui.lab import Lab
+from lifeline_tui.packs import load_pack
+from lifeline_tui.plans import load_plan, plan_names
+from lifeline_tui.subjects.protocol import Event, Request
+from lifeline_tui.subjects.simulated import SimulatedSubject
+
+SKIPPING = re.compile(r"lifeline|\bskip|\bpass(es|ed)?\b|ACTION|budget|penalt", re.IGNORECASE)
+
+
+async def requests_of(plan: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The text of every request of a whole run, without what the subject itself had said."""
+    seen: list[str] = []
+    stream = SimulatedSubject.stream
+
+    def watched(self: SimulatedSubject, request: Request) -> AsyncGenerator[Event, None]:
+        if request.prompt is not None:
+            blocks = re.split(r"^### (Operator|Subject)\n", request.prompt, flags=re.MULTILINE)
+            seen.append("\n".join(text for who, text in zip(blocks[1::2], blocks[2::2], strict=True) if who == "Operator"))
+        else:
+            seen.append("\n".join(message["content"] for message in request.messages if message["role"] != "assistant"))
+        return stream(self, request)
+
+    monkeypatch.setattr(SimulatedSubject, "stream", watched)
+    lab = Lab(Config(), tmp_path / "t.db", paced=False)
+    session = await lab.new(plan, model, title="my secret title", hands=False)
+    assert await session.play() == "complete"
+    await session.close()
+    await lab.close()
+    return seen
+
+
+@pytest.mark.parametrize("plan", plan_names())
+@pytest.mark.parametrize("model", ["sim/anxious", "sim/base"])
+async def test_no_request_names_the_experiment(plan: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = load_pack("starter")
+    loaded = load_plan(plan)
+    requests = await requests_of(plan, model, tmp_path, monkeypatch)
+    assert requests
+    names = {plan, pack.name, "my secret title", "anxious", "simulated", *(p.id for p in pack.puzzles), *(p.family for p in pack.puzzles)}
+    for text in requests:
+        for puzzle in pack.puzzles:
+            text = text.replace(puzzle.text, "")
+        for name in names:
+            assert name.lower() not in text.lower()
+        assert not re.search(r"\b(easy|medium|hard|stratum|fake|arm|liar)\b", text, re.IGNORECASE)
+        if loaded.lifelines is None:
+            assert not SKIPPING.search(text)
+
+
+@pytest.mark.parametrize("plan", plan_names())
+async def test_no_plan_sends_a_system_prompt_by_default(plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roles = set()
+    stream = SimulatedSubject.stream
+
+    def watched(self: SimulatedSubject, request: Request) -> AsyncGenerator[Event, None]:
+        roles.update(message["role"] for message in request.messages)
+        return stream(self, request)
+
+    monkeypatch.setattr(SimulatedSubject, "stream", watched)
+    lab = Lab(Config(), tmp_path / "t.db", paced=False)
+    session = await lab.new(plan, "sim/rational", limit=2, hands=False)
+    await session.play()
+    await session.close()
+    await lab.close()
+    assert roles == {"user", "assistant"} or (roles == {"user"} and "batch" in plan)
