@@ -14,11 +14,11 @@ from typing import Any
 from .actions import Refusal
 from .config import Config
 from .core.judge import judge
-from .core.nodes import Assistant, Call, Node, Reply, Root, as_data, canonical, encode, text_of
+from .core.nodes import Assistant, Call, Node, Reply, as_data, canonical, encode, text_of
 from .core.state import State, apply
 from .core.transcript import call_digest
 from .core.tree import Tree
-from .exporters.session_jsonl import branch_data, header, node_data, note_data
+from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
 from .session import Session
 from .store import Reader

@@ -23,7 +23,6 @@ from .core.nodes import (
     Reply,
     Span,
     Status,
-    System,
     User,
     plain,
     text_of,
@@ -31,6 +30,23 @@ from .core.nodes import (
 from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
 from .core.wording import item, lifelines, part, praise, reveal, rules, verdict, violation
+from .refusals import (
+    answered,
+    budgeted,
+    editable,
+    forgeable,
+    forkable,
+    gradable,
+    notable,
+    probeable,
+    repeatable,
+    skipped,
+    tellable,
+    undoable,
+    violated,
+    when_heard,
+    when_next,
+)
 
 TABLE: dict[str, Intervention] = {}
 
@@ -51,115 +67,6 @@ def intervention(
         return act
 
     return register
-
-
-# Refusals
-
-
-def never(state: State, context: Context) -> str | None:
-    return None
-
-
-def when_idle(state: State, context: Context) -> str | None:
-    return "A reply is still arriving: escape cancels it." if context.busy else None
-
-
-def when_heard(state: State, context: Context) -> str | None:
-    """The operator's turn: nothing is owed."""
-    if reason := when_idle(state, context):
-        return reason
-    return "The subject still owes a reply: ctrl+r asks for it." if state.owed else None
-
-
-def when_next(state: State, context: Context) -> str | None:
-    if reason := when_heard(state, context):
-        return reason
-    if context.hands and state.latest and state.latest.phase is Phase.AMBIGUOUS:
-        return "The last reply both answers and skips: say which with g first."
-    if not _violated(state) and state.next_puzzle is None:
-        return "Every puzzle of the plan has been posed on this branch."
-    return None
-
-
-def tellable(state: State, context: Context) -> str | None:
-    if reason := when_heard(state, context):
-        return reason
-    attempt = attempt_in(state, {}, context)
-    if attempt is None:
-        return "No puzzle has been posed yet."
-    if not may(attempt.phase, Event.TELL):
-        return "That reply both answers and skips: say which with g first."
-    return None
-
-
-def answered(state: State, context: Context) -> str | None:
-    if reason := tellable(state, context):
-        return reason
-    attempt = attempt_in(state, {}, context)
-    return None if attempt and attempt.outcome is Phase.GRADED else "That puzzle was not answered, so there is nothing to judge."
-
-
-def probeable(state: State, context: Context) -> str | None:
-    if reason := when_heard(state, context):
-        return reason
-    return None if state.attempts else "No puzzle has been posed yet."
-
-
-def skipped(state: State, context: Context) -> str | None:
-    if reason := when_heard(state, context):
-        return reason
-    return None if any(a.outcome is Phase.SKIPPED for a in state.attempts) else "No puzzle has been skipped on this branch."
-
-
-def budgeted(state: State, context: Context) -> str | None:
-    if reason := when_heard(state, context):
-        return reason
-    return (
-        None if state.offered is not None else "This plan offers no lifelines, and a subject that has none must not hear of them."
-    )
-
-
-def repeatable(state: State, context: Context) -> str | None:
-    if reason := when_idle(state, context):
-        return reason
-    return None if context.stand else "No reply to ask for again here: move the cursor to one."
-
-
-def editable(state: State, context: Context) -> str | None:
-    if reason := when_idle(state, context):
-        return reason
-    if context.cursor is None or not isinstance(context.cursor.body, User | Reply | Assistant | System):
-        return "Move the cursor to a turn to edit it."
-    return None
-
-
-def forgeable(state: State, context: Context) -> str | None:
-    if reason := when_idle(state, context):
-        return reason
-    return None if context.stand else "No turn of the subject's stands here: move the cursor to one, or pose a puzzle first."
-
-
-def forkable(state: State, context: Context) -> str | None:
-    if reason := when_idle(state, context):
-        return reason
-    return None if context.cursor is not None else "Move the cursor to a turn to fork there."
-
-
-def undoable(state: State, context: Context) -> str | None:
-    if reason := when_idle(state, context):
-        return reason
-    return None if context.queue or context.can_undo else "Nothing to undo: the session starts here."
-
-
-def gradable(state: State, context: Context) -> str | None:
-    if reason := when_idle(state, context):
-        return reason
-    attempt = attempt_in(state, {}, context)
-    return None if attempt and attempt.reply else "No reply to a puzzle here: move the cursor to one."
-
-
-def notable(state: State, context: Context) -> str | None:
-    return None if context.cursor is not None else "Move the cursor to a turn first."
 
 
 # Fields
@@ -200,14 +107,6 @@ def _place_only(state: State, context: Context) -> tuple[Field, ...]:
 # Small things that several share
 
 
-def _violated(state: State) -> Attempt | None:
-    """A lifeline asked for at zero budget, not told of yet; each puzzle is told of once, so that this cannot go on for ever."""
-    last = state.latest
-    if last is None or last.phase is not Phase.VIOLATED or state.plan.on_violation != "tell" or last.number > 1:
-        return None
-    return None if state.plan.presentation == "batch" else last
-
-
 def _named(state: State, context: Context, values: Values) -> Attempt:
     attempt = attempt_in(state, values, context)
     if attempt is None or not attempt.reply:
@@ -239,7 +138,7 @@ def _probe(state: State, context: Context, values: Values, name: str, template: 
     "next", "n", "next", "Send the plan's next step: the queued feedback and the next puzzle.", refuse=when_next, group="step"
 )
 def next_step(state: State, context: Context, values: Values) -> Effect:
-    if attempt := _violated(state):
+    if attempt := violated(state):
         return Effect(turn=(*context.queue, violation(attempt, context.templates, state.plan.lifeline_word)), call=Purpose.STEP)
     opening = () if state.posed else (rules(state.plan, context.templates, len(state.root.puzzles), state.root.seed),)
     if state.plan.presentation == "batch":

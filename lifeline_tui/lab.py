@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .calling import Writer
 from .config import Config
 from .core.nodes import Root
 from .core.plan import Plan, choose
@@ -22,7 +23,7 @@ from .interventions import TABLE
 from .models import Models
 from .packs import load_pack
 from .plans import load_plan
-from .session import Session, Writer, create, judge_interrupted, resume
+from .session import Session, create, judge_interrupted, resume
 from .store import Hit, Reader, Store
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Subject

@@ -35,6 +35,7 @@ def open_app(
 
     app = LifelineApp(config, path, session=session, plan=plan, model=model, api_base=api_base)
     import asyncio
+
     from .tui.app import run
 
     return asyncio.run(run(app))

@@ -8,14 +8,11 @@ the operator, an error, the process's exit) ends in a reply that keeps what arri
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from .actions import Context, Effect, Intervention, Refusal, Values
+from .calling import Asking, Change, Grew, Partial, Writer
 from .core.chance import derive
 from .core.judge import judge, told_remarks
 from .core.nodes import (
@@ -24,14 +21,11 @@ from .core.nodes import (
     Body,
     Call,
     Node,
-    Origin,
     Part,
     Purpose,
     Remark,
     Reply,
     Root,
-    Span,
-    Status,
     User,
     as_data,
     from_data,
@@ -46,72 +40,7 @@ from .core.wording import Templates, system
 from .interventions import TABLE
 from .reading import MAIN, Reading
 from .store import Draft, Store
-from .subjects.protocol import Capabilities, Deadlines, Delta, End, Request, Retry, Subject
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-CHECKPOINT_SECONDS = 0.2
-
-
-class Writer:
-    """The one thread on which a store is used, so that a slow disk or another process's lock never stops the screen."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lifeline-store")
-
-    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs `work` on the store's thread.  Once begun it is carried through, even if the caller is cancelled."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait({done})
-            raise
-
-    async def close(self) -> None:
-        """Closes the store, then the thread."""
-        await self(self.store.close)
-        self._thread.shutdown()
-
-
-@dataclass(frozen=True, slots=True)
-class Grew:
-    """The tree, the tip, the queue or what is said about a node changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Streamed:
-    """More of the reply to `call` arrived."""
-
-    call: str
-    text: str
-    reasoning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The subject will retry by itself."""
-
-    call: str
-    retry: Retry
-
-
-Change = Grew | Streamed | Waiting
-
-
-@dataclass(slots=True)
-class Partial:
-    """What has arrived of a reply, and how much of it is on disk."""
-
-    call: str
-    started: float
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    first: float | None = None
-    retries: int = 0
-    dirty: bool = False
+from .subjects.protocol import Capabilities, Deadlines, Request, Subject
 
 
 class Session(Reading):
@@ -135,10 +64,11 @@ class Session(Reading):
         super().__init__(tree, branches, branch)
         self.id, self.subject, self.templates = id, subject, templates
         self.hands, self.deadlines, self.listen = hands, deadlines, listen
-        self.partial: Partial | None = None
         self._write = writer
         self._queues = queues
-        self._reader: asyncio.Task[End] | None = None
+        self._asking: Asking | None = None
+        self._unsaved: Callable[[], Awaitable[None]] | None = None
+        self._cancelled = False
         self._capabilities: Capabilities | None = None
         self._paused = False
         self._working = False
@@ -151,6 +81,11 @@ class Session(Reading):
     def busy(self) -> bool:
         """While a turn is being written, or a reply is arriving."""
         return self._working
+
+    @property
+    def partial(self) -> Partial | None:
+        """What has arrived of the reply that is streaming."""
+        return self._asking.partial if self._asking is not None else None
 
     def queue(self, node: str | None = None) -> tuple[Part, ...]:
         """The feedback waiting at `node`: what the operator made of it, or else what the plan gives there."""
@@ -214,6 +149,8 @@ class Session(Reading):
 
     async def carry_out(self, effect: Effect) -> None:
         """What was decided, whole and in one transaction, and then the call it owes.  Raises Refusal while another turn is open."""
+        if not self._working:
+            await self.save()
         if effect.remarks:
             await self.remark(effect.remarks)
         if effect.queue is not None:
@@ -226,7 +163,7 @@ class Session(Reading):
         elif effect.turn or effect.forged or effect.call or effect.fork:
             if self._working:
                 raise Refusal("A reply is still arriving: escape cancels it.")
-            self._working = True
+            self._working, self._cancelled = True, False
             self._idle.clear()
             try:
                 await self._extend(effect)
@@ -346,91 +283,44 @@ class Session(Reading):
 
     # The call
 
-    async def _ask(self, call: Node, request: Request, branch: str) -> Node:
-        """Streams the reply to `call`, and stores it however it ends."""
-        partial = self.partial = Partial(call.id, time.monotonic())
-        saver = asyncio.create_task(self._checkpoints(partial))
-        reader = self._reader = asyncio.create_task(self._read(request, partial))
-        failure: BaseException | None = None
-        try:
-            end = await reader
-        except asyncio.CancelledError as stopped:
-            await asyncio.wait({reader})
-            end = End(Status.CANCELLED, "cancelled by the operator")
-            task = asyncio.current_task()
-            failure = stopped if task is not None and task.cancelling() else None
-        except Exception as error:
-            end = End(Status.ERROR, f"the subject failed: {type(error).__name__}: {error}")
-            failure = error
-        finally:
-            saver.cancel()
-            await asyncio.wait({saver})
-        reply = self._reply(partial, end)
-        body = call.body
-        remarks = judge(self.state(call.id), reply, body if isinstance(body, Call) else None, branch)
-        try:
-            nodes = await self._append([reply], call.id, remarks, branch)
-        finally:
-            self.partial = self._reader = None
-        self.listen(Grew())
+    async def _ask(self, call: Node, request: Request, branch: str) -> None:
+        """Streams the reply to `call`, and stores it however it ends.
+
+        A reply that cannot be stored is kept: it stays in sight, and the next thing done tries to store it first.
+        """
+        self._asking = Asking(self.subject, self._write, call.id, self._tell)
+        if self._cancelled:
+            self._asking.cancel()
+        reply, failure = await self._asking.reply(request)
+        body = call.body if isinstance(call.body, Call) else None
+
+        async def save() -> None:
+            await self._append([reply], call.id, judge(self.state(call.id), reply, body, branch), branch)
+            self._asking = self._unsaved = None
+            self.listen(Grew())
+
+        self._unsaved = save
+        await save()
         if failure is not None:
             raise failure
-        return nodes[0]
 
-    async def _read(self, request: Request, partial: Partial) -> End:
-        async with aclosing(self.subject.stream(request)) as events:
-            async for event in events:
-                match event:
-                    case Delta(text=text, reasoning=reasoning):
-                        partial.text.append(text)
-                        partial.reasoning.append(reasoning)
-                        partial.first = partial.first or time.monotonic()
-                        partial.dirty = True
-                        self.listen(Streamed(partial.call, text, reasoning))
-                    case Retry():
-                        partial.retries += 1
-                        self.listen(Waiting(partial.call, event))
-                    case End():
-                        return event
-        return End(Status.ERROR, "the subject stopped without saying how it ended")
+    async def save(self) -> None:
+        """Stores the reply that could not be stored when it came, if there is one.  Raises StoreError."""
+        if self._unsaved is not None:
+            await self._unsaved()
 
-    async def _checkpoints(self, partial: Partial) -> None:
-        """Saves what has arrived, a few times a second, for as long as it streams."""
-        while True:
-            await asyncio.sleep(CHECKPOINT_SECONDS)
-            if partial.dirty:
-                partial.dirty = False
-                text, reasoning = "".join(partial.text), "".join(partial.reasoning)
-                await self._write(self._write.store.checkpoint, partial.call, text, reasoning)
-
-    @staticmethod
-    def _reply(partial: Partial, end: End) -> Reply:
-        text, reasoning = "".join(partial.text), "".join(partial.reasoning)
-        status, cause = end.status, end.cause
-        if status is Status.COMPLETE and not text:
-            status, cause = Status.EMPTY, cause or "the subject ended its turn without any text"
-        now = time.monotonic()
-        return Reply(
-            spans=(Span(text, Origin.MODEL),) if text else (),
-            reasoning=reasoning,
-            status=status,
-            cause=cause,
-            finish_raw=end.finish_raw,
-            model_returned=end.model,
-            fingerprint=end.fingerprint,
-            usage=end.usage,
-            first_ms=round((partial.first - partial.started) * 1000) if partial.first else None,
-            total_ms=round((now - partial.started) * 1000),
-            retries=partial.retries,
-            redacted=end.redacted,
-        )
+    def _tell(self, change: Change) -> None:
+        self.listen(change)
 
     def cancel(self) -> bool:
         """Ends the reply that is arriving and keeps what came; False when there is none."""
         self.pause()
-        if self._reader is None:
+        if not self._working:
             return False
-        return self._reader.cancel()
+        self._cancelled = True
+        if self._asking is not None:
+            self._asking.cancel()
+        return True
 
     # The plan, without hands
 
@@ -449,6 +339,7 @@ class Session(Reading):
         """Cancels what is arriving, keeps it, and gives the session up."""
         self.cancel()
         await self._idle.wait()
+        await self.save()
         await self._write(self._write.store.release, self.id)
         await self.subject.close()
 

@@ -18,11 +18,12 @@ PACKAGE = Path(lifeline_tui.__file__).parent
 TOP = PACKAGE.parent
 
 LOADERS = {"loading", "plans", "packs", "templates", "config", "families"}
-SESSION = {"session", "script", "reading", "recordings", "models", "lab"}
+SESSION = {"session", "calling", "script", "reading", "recordings", "models", "lab"}
 EDGES = {
     "core": set(),
     "actions": {"core"},
-    "interventions": {"core", "actions"},
+    "refusals": {"core", "actions"},
+    "interventions": {"core", "actions", "refusals"},
     "loading": {"core"},
     "plans": {"core", "loading"},
     "packs": {"core", "loading", "families"},

@@ -17,8 +17,9 @@ from textual.widgets import Static
 
 from ...actions import Refusal
 from ...core.nodes import Call, Reply, Status
+from ...calling import Change, Grew, Streamed, Waiting
 from ...interventions import TABLE
-from ...session import Change, Grew, Session, Streamed, Waiting
+from ...session import Session
 from ...store import StoreError
 from ...subjects.protocol import SubjectError
 from ..growth import twigs

@@ -29,6 +29,8 @@ from ..glyphs import glyphs_of
 
 FLUSH_EVERY = 0.03
 """Seconds between two paintings of streamed text."""
+BAR_EVERY = 0.25
+"""Seconds between two paintings of the scrollbar while text streams in: it costs as much as the text and says less."""
 STRIPS_KEPT = 512
 """Drawn lines that are kept, so that scrolling draws new ones only."""
 GUTTER = 2
@@ -108,6 +110,7 @@ class Transcript(ScrollView, can_focus=True):
         self._timer: Timer | None = None
         self._flushed = 0.0
         self._moving = False
+        self._bar_drawn, self._bar_stands = 0.0, False
         self._styles: dict[tuple[str, ...], Style] = {}
         self._strips: dict[tuple[int, int, int, bool, bool], Strip] = {}  # by block, row in it, line, cursor, focus
 
@@ -196,7 +199,7 @@ class Transcript(ScrollView, can_focus=True):
             return
         column = self._column
         last = len(column.blocks) - 1
-        self._moving = True
+        self._moving, self._bar_stands = True, not repaint
         if column.blocks:
             at, into = (last, 0) if self.following else keep or self._anchor() or (0, 0)
             column.measure_about(at, 2 * page, 2 * page)
@@ -208,15 +211,22 @@ class Transcript(ScrollView, can_focus=True):
         if size != self.virtual_size:
             # Set without a layout of the whole screen: neither the size of this widget nor its scrollbar depends on it.
             self.set_reactive(Transcript.virtual_size, size)
-            self._scroll_update(size)
+            if repaint or monotonic() - self._bar_drawn >= BAR_EVERY:
+                self._bar_stands = False
+                self._scroll_update(size)
         if y != self.scroll_y:
             self.scroll_to(y=max(0, y), animate=False, force=True)
-        self._moving = False
+        if not self._bar_stands:
+            self._bar_drawn = monotonic()
+        self._moving = self._bar_stands = False
         if repaint:
             self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
+        if self._bar_stands:
+            self.refresh()
+        else:
+            super().watch_scroll_y(old_value, new_value)
         if not self._moving:
             self.following = new_value >= self.max_scroll_y
             self._settle()

@@ -1,0 +1,167 @@
+"""One call to a subject: what arrives is told, checkpointed while it streams, and ends in a reply however it ends (Law 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from .core.nodes import Origin, Reply, Span, Status
+from .store import Store
+from .subjects.protocol import Delta, End, Request, Retry, Subject
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHECKPOINT_SECONDS = 0.2
+
+
+class Writer:
+    """The one thread on which a store is used, so that a slow disk or another process's lock never stops the screen."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lifeline-store")
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `work` on the store's thread.  Once begun it is carried through, even if the caller is cancelled."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait({done})
+            raise
+
+    async def close(self) -> None:
+        """Closes the store, then the thread."""
+        await self(self.store.close)
+        self._thread.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Grew:
+    """The tree, the tip, the queue or what is said about a node changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """More of the reply to `call` arrived."""
+
+    call: str
+    text: str
+    reasoning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The subject will retry by itself."""
+
+    call: str
+    retry: Retry
+
+
+Change = Grew | Streamed | Waiting
+
+
+@dataclass(slots=True)
+class Partial:
+    """What has arrived of a reply, and how much of it is on disk."""
+
+    call: str
+    started: float
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    first: float | None = None
+    retries: int = 0
+    dirty: bool = False
+
+
+class Asking:
+    """One call in flight.  `partial` is what has arrived."""
+
+    def __init__(self, subject: Subject, writer: Writer, call: str, listen: Callable[[Change], None]) -> None:
+        self.partial = Partial(call, time.monotonic())
+        self._subject, self._write, self._listen = subject, writer, listen
+        self._reader: asyncio.Task[End] | None = None
+        self._cancelled = False
+
+    async def reply(self, request: Request) -> tuple[Reply, BaseException | None]:
+        """The reply, and what must be raised once it is stored: the subject's own fault, or the end of this task."""
+        saver = asyncio.create_task(self._checkpoints())
+        self._reader = asyncio.create_task(self._read(request))
+        if self._cancelled:
+            self._reader.cancel()
+        failure: BaseException | None = None
+        try:
+            end = await self._reader
+        except asyncio.CancelledError as stopped:
+            await asyncio.wait({self._reader})
+            end = End(Status.CANCELLED, "cancelled by the operator")
+            task = asyncio.current_task()
+            failure = stopped if task is not None and task.cancelling() else None
+        except Exception as error:
+            end = End(Status.ERROR, f"the subject failed: {type(error).__name__}: {error}")
+            failure = error
+        finally:
+            saver.cancel()
+            await asyncio.wait({saver})
+        return self._closed(end), failure
+
+    def cancel(self) -> None:
+        """Stops the stream, or keeps it from beginning."""
+        self._cancelled = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def _read(self, request: Request) -> End:
+        partial = self.partial
+        async with aclosing(self._subject.stream(request)) as events:
+            async for event in events:
+                match event:
+                    case Delta(text=text, reasoning=reasoning):
+                        partial.text.append(text)
+                        partial.reasoning.append(reasoning)
+                        partial.first = partial.first or time.monotonic()
+                        partial.dirty = True
+                        self._listen(Streamed(partial.call, text, reasoning))
+                    case Retry():
+                        partial.retries += 1
+                        self._listen(Waiting(partial.call, event))
+                    case End():
+                        return event
+        return End(Status.ERROR, "the subject stopped without saying how it ended")
+
+    async def _checkpoints(self) -> None:
+        """Saves what has arrived, a few times a second, for as long as it streams."""
+        partial = self.partial
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            if partial.dirty:
+                partial.dirty = False
+                text, reasoning = "".join(partial.text), "".join(partial.reasoning)
+                await self._write(self._write.store.checkpoint, partial.call, text, reasoning)
+
+    def _closed(self, end: End) -> Reply:
+        partial = self.partial
+        text, reasoning = "".join(partial.text), "".join(partial.reasoning)
+        status, cause = end.status, end.cause
+        if status is Status.COMPLETE and not text:
+            status, cause = Status.EMPTY, cause or "the subject ended its turn without any text"
+        return Reply(
+            spans=(Span(text, Origin.MODEL),) if text else (),
+            reasoning=reasoning,
+            status=status,
+            cause=cause,
+            finish_raw=end.finish_raw,
+            model_returned=end.model,
+            fingerprint=end.fingerprint,
+            usage=end.usage,
+            first_ms=round((partial.first - partial.started) * 1000) if partial.first else None,
+            total_ms=round((time.monotonic() - partial.started) * 1000),
+            retries=partial.retries,
+            redacted=end.redacted,
+        )
