@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..core.nodes import Status, Usage
+if TYPE_CHECKING:  # the config needs the deadlines before the first paint, and nothing of nodes
+    from ..core.nodes import Status, Usage
 
 
 @dataclass(frozen=True, slots=True)

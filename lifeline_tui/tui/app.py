@@ -14,24 +14,32 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from ..config import Config
-from .commands import Commands
 from .glyphs import ASCII, UNICODE
 from .guard import Guarded
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from ..lab import Lab
     from ..session import Session
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
+def _commands() -> type[Provider]:
+    """The palette's entries, imported when it is first opened: they pull in every intervention."""
+    from .commands import Commands
+
+    return Commands
+
+
 class LifelineApp(Themed[None], Guarded[None]):
     """`session`, or else `plan` and `model`, say what to open at once; else the start screen comes first."""
 
     TITLE = "lifeline"
-    COMMANDS = {Commands}  # noqa: RUF012
+    COMMANDS = {_commands}  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit"),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, id="suspend"),
