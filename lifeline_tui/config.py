@@ -17,9 +17,10 @@ from .subjects.protocol import Deadlines
 
 MAX_BYTES = 20_000  # tomllib takes time with the square of a dotted key's length
 
-_SECRET = re.compile(r"(?i)key|token|secret|passw|auth|header|credential")
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
-_FIELD = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+# Text, not compiled: where there is no file, the first paint does not wait for them.
+_SECRET = r"(?i)key|token|secret|passw|auth|header|credential"
+_HEADER = r"\s*\[\s*([^\[\]]+?)\s*\]"
+_FIELD = r"\s*([A-Za-z0-9_.\"'-]+)\s*="
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _refuse_secrets(entry: Entry) -> None:
         harmless = entry.parent is None and name in ("keys", "deadlines")
         if isinstance(found.value, dict) and not harmless:
             _refuse_secrets(found)
-        elif _SECRET.search(name) and not harmless:
+        elif re.search(_SECRET, name) and not harmless:
             raise found.bad("is not read from a file: set the provider's environment variable, such as OPENAI_API_KEY")
     entry.taken.clear()
 
@@ -173,10 +174,10 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.split("\n"), 1):
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             table = _dotted(header[1])
             found.setdefault(table, number)
-        elif match := _FIELD.match(line):
+        elif match := re.match(_FIELD, line):
             found.setdefault((*table, *_dotted(match[1])), number)
     return found
 

@@ -20,6 +20,7 @@ from .core.transcript import call_digest
 from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
+from .loading import user_folder
 from .session import Session
 from .store import Reader
 from .store import Session as Row
@@ -280,4 +281,5 @@ def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
 
     yield bool(plan_names()), f"plans: {', '.join(plan_names()) or 'none found: install lifeline-tui again'}"
     yield bool(pack_names()), f"packs: {', '.join(pack_names()) or 'none found: install lifeline-tui again'}"
+    yield True, f"your own config, plans and prompts: {user_folder()}"
     yield True, f"default subject: {config.model or 'sim/anxious'}"

@@ -29,10 +29,11 @@ MAX_DEPTH = 20
 MAX_VALUES = 50_000
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
+# Text, not compiled: the first paint needs neither these nor the time that they take.
+_INTEGER = r"[+-]?[0-9]{1,15}"
+_NUMBER = r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?"
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 KINDS: Final = {
     "sessions": ("plan", ".yaml"),
@@ -137,7 +138,7 @@ class Entry:
         if not isinstance(found, Entry):
             return found
         value = found._scalar("a whole number")
-        if not _INTEGER.fullmatch(value) or not _within(int(value), low, high):
+        if not re.fullmatch(_INTEGER, value) or not _within(int(value), low, high):
             raise found.bad(f"must be a whole number{_range(low, high)}, not {_short(value)}")
         return int(value)
 
@@ -149,9 +150,9 @@ class Entry:
         if not isinstance(found, Entry):
             return found
         value = found._scalar("a number")
-        if not _NUMBER.fullmatch(value) or not _within(float(value), low, high):
+        if not re.fullmatch(_NUMBER, value) or not _within(float(value), low, high):
             raise found.bad(f"must be a number{_range(low, high)}, not {_short(value)}")
-        return int(value) if _INTEGER.fullmatch(value) else float(value)
+        return int(value) if re.fullmatch(_INTEGER, value) else float(value)
 
     def flag(self, name: str | None = None, default: bool | _Required = REQUIRED) -> bool:
         """true, yes, false or no."""
@@ -247,7 +248,7 @@ def parse(data: bytes, file: str | Path) -> Entry:
     import yaml
 
     text = decoded(data, file)
-    odd = _FORBIDDEN.search(text)
+    odd = re.search(_FORBIDDEN, text)
     if odd:
         raise BadFile(file, f"holds the control character U+{ord(odd[0]):04X}", text.count("\n", 0, odd.start()) + 1)
     try:

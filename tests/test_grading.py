@@ -501,3 +501,9 @@ def test_a_formula_agrees_with_itself_and_never_with_itself_plus_one(text: str) 
 def test_only_the_grammar_is_read(text: str) -> None:
     with pytest.raises(Unreadable):
         read(text)
+
+
+@pytest.mark.parametrize("text", ["sqrt(100!)", "n!", "2*sqrt(2)", "C(n,k)", "1/3", "n^(1/2)"])
+def test_a_formula_is_right_for_itself(text: str) -> None:
+    assert grade(Answer("expression", text), text) is Grade.RIGHT
+    assert grade(Answer("expression", text), f"{text}+1/10^30") is not Grade.RIGHT

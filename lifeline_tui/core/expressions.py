@@ -2,7 +2,7 @@
 
 The grammar: numbers, variables of one letter (and pi), + − × ÷ ^, roots, C(n, k), n!, brackets, and LaTeX's \\frac, \\sqrt and
 \\binom.  Everything else is `Unreadable`, and so is whatever may be read in two ways (1/2n) or grows too large.  Values are exact
-fractions of at most `BITS` bits while they can be, and 50-digit decimals that carry a bound on their error once a root is irrational.
+fractions of at most `BITS` bits while they can be, and decimals that carry a bound on their error once a root is irrational.
 """
 
 from __future__ import annotations
@@ -309,8 +309,8 @@ _LEAST_POINTS = 3
 def agree(a: Tree, b: Tree) -> bool | None:
     """Whether two formulas have the same values: at one point if they have no variables, else at ten, whole and positive.
 
-    None where they have other variables, or fewer than three points can be compared.  Equal decimals are those that cannot be told
-    apart within their bounds, which is some 50 digits.
+    None where they have other variables, or fewer than three points can be compared.  Equal decimals are those that 50 digits after the
+    point cannot tell apart.
     """
     names = sorted(variables(a))
     if names != sorted(variables(b)):
@@ -322,7 +322,7 @@ def agree(a: Tree, b: Tree) -> bool | None:
             x, y = value_of(a, at), value_of(b, at)
         except Unreadable:
             continue
-        same = equal(x, y)
+        same = a == b or equal(x, y)
         if same is False:
             return False
         compared += same is True

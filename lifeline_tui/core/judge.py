@@ -23,18 +23,22 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
     text = plain(body.spans)
     if call is not None and call.renderer == BASE:
         text = cut_base(text, BASE_STOP)
-    if not asked:
-        return _claim(state, text)
     complete = not isinstance(body, Reply) or body.status is Status.COMPLETE
+    if not asked:
+        return _claim(state, text) if complete else []
     word = state.plan.lifeline_word
     if len(asked) == 1 and state.plan.presentation == "sequential":
         parsed = {asked[0].position: parse(text, word=word, complete=complete)}
     else:
         parsed = parse_batch(text, [attempt.position for attempt in asked], word=word, complete=complete)
     remarks: list[Remark] = []
+    left = state.left or 0
     for attempt in asked:
         found = parsed[attempt.position]
         facts = _facts(state, attempt, body, call, branch, found)
+        if found.action is Action.LIFELINE:
+            facts["violation"] = left == 0
+            left = max(0, left - 1)
         remarks.append(Remark("attempt", facts, attempt.puzzle.id))
         values = (str(found.action), found.answer, found.difficulty, found.confidence, list(found.flags))
         remarks += [

@@ -1,4 +1,6 @@
-"""Numbers for closed formulas: exact fractions of bounded size, or 50-digit decimals that carry a bound on their error.
+"""Numbers for closed formulas: exact fractions of bounded size, or decimals that carry a bound on their error.
+
+A decimal has 120 digits, so that 50 before the point and 50 after it are sure.
 
 Everything ends quickly: what would outgrow `BITS` raises before it is computed.
 """
@@ -12,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 BITS = 4096
-_DIGITS = 60
+_DIGITS = 120
 _CONTEXT = decimal.Context(
     prec=_DIGITS,
     Emax=99_999,
@@ -20,7 +22,7 @@ _CONTEXT = decimal.Context(
     traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.Underflow],
 )
 _ULP = Decimal(10) ** -(_DIGITS - 8)  # relative error granted to one operation: far more than it has
-_SAME = Decimal(10) ** -40  # a larger relative error than this decides nothing
+_SAME = Decimal(10) ** -50  # a larger error than this, absolute or relative, decides nothing
 
 
 class Unreadable(ValueError):
@@ -143,5 +145,5 @@ def equal(x: Value, y: Value) -> bool | None:
     bound = _CONTEXT.add(a.error, b.error)
     if _CONTEXT.subtract(a.value, b.value).copy_abs() > bound:
         return False
-    scale = Decimal(1) if x == 0 or y == 0 else max(a.value.copy_abs(), b.value.copy_abs())
+    scale = Decimal(1) if x == 0 or y == 0 else min(Decimal(1), max(a.value.copy_abs(), b.value.copy_abs()))
     return True if bound <= _CONTEXT.multiply(_SAME, scale) else None

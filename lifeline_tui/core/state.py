@@ -80,7 +80,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts over a path's attempts that the subject itself wrote.  `lifelines_used` counts those spent within the budget."""
+    """Counts over a path's attempts that the subject itself wrote.  `lifelines_used` counts those spent within the budget;
+    `ungradable` everything that is neither right, wrong nor a lifeline, the `unparsed` among it."""
 
     attempts: int = 0
     answered: int = 0

@@ -30,8 +30,8 @@ def _of(node: str, path: str, default: str = "") -> str:
     return f"coalesce({value}, {default})" if default else value
 
 
-_FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", "score_shown")
-_STATED = ("action", "answer", "difficulty", "confidence", "flags", "claim")
+_FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", "violation", "score_shown")
+_STATED = ("action", "answer", "difficulty", "confidence", "flags")
 _ITEM = "json_extract(p.value, '$.record.{}')"
 
 _ATTEMPTS: dict[str, str] = {
@@ -61,7 +61,8 @@ _ATTEMPTS: dict[str, str] = {
     "grade": _best("grade", _VALUE),
     "score": f"CASE {_best('grade', _VALUE)} WHEN 'right' THEN {_of('o', 'plan.scoring.right', '1')}"
     f" WHEN 'wrong' THEN {_of('o', 'plan.scoring.wrong', '0')}"
-    f" WHEN 'n/a' THEN CASE {_best('action', _VALUE)} WHEN 'lifeline' THEN {_of('o', 'plan.scoring.skip', '0')} END END",
+    f" WHEN 'n/a' THEN CASE WHEN {_best('action', _VALUE)} = 'lifeline' AND NOT coalesce({_fact('violation')}, 0)"
+    f" THEN {_of('o', 'plan.scoring.skip', '0')} END END",
     "n_forged_ancestors": "r.forged_above",
     "n_fake_ancestors": "r.fakes_above",
     "first_fake_depth": "r.first_fake_depth",
@@ -95,7 +96,7 @@ LEFT JOIN nodes o ON o.id = r.root
 LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'
 LEFT JOIN nodes i ON i.id = {_fact("item")}
 LEFT JOIN json_each(coalesce(i.clean, i.body), '$.parts') p
-    ON json_extract(p.value, '$.kind') = 'item'
+    ON json_extract(p.value, '$.record') IS NOT NULL
     AND coalesce(json_extract(p.value, '$.puzzle'), json_extract(p.value, '$.record.id')) = a.puzzle
 WHERE a.field = 'attempt' AND a.by IN ('machine', 'operator') AND a.id = {_BEST_ATTEMPT}"""
 

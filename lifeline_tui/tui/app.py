@@ -14,7 +14,6 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from ..config import Config
-from .glyphs import ASCII, UNICODE
 from .guard import Guarded
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..lab import Lab
     from ..session import Session
+    from .glyphs import Glyphs
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -60,10 +60,16 @@ class LifelineApp(Themed[None], Guarded[None]):
         self.config, self.db, self.paced = config, db, paced
         self.model, self.api_base = model or config.model or "sim/anxious", api_base
         self.opening, self.plan = session, plan
-        self.glyphs = ASCII if config.glyphs == "ascii" else UNICODE
         self.keymap = dict(config.keys)
         self.session: Session | None = None
         self.set_keymap(self.keymap)
+
+    @cached_property
+    def glyphs(self) -> Glyphs:
+        """The signs that the config chose."""
+        from .glyphs import ASCII, UNICODE
+
+        return ASCII if self.config.glyphs == "ascii" else UNICODE
 
     @cached_property
     def lab(self) -> Lab:

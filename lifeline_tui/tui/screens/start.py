@@ -17,8 +17,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ...loading import BadFile
-from ...plans import plan_names
+from ...loading import BadFile, resources
 from ..show import shown, shown_line
 
 if TYPE_CHECKING:
@@ -151,14 +150,13 @@ class StartScreen(Screen[None]):
 
 
 def _plans() -> list[str]:
-    names = list(plan_names())
-    return sorted(names, key=lambda name: (name != FIRST, name))
+    return sorted(resources("sessions"), key=lambda name: (name != FIRST, name))
 
 
 def _plan_abouts() -> dict[str, str]:
     """What each plan says of itself; of one that cannot be used, why."""
     from ...interventions import TABLE
-    from ...plans import load_plan
+    from ...plans import load_plan, plan_names
 
     abouts = {}
     for name in plan_names():

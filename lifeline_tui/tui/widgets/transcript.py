@@ -22,7 +22,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
-from ...core.text import visible, visible_line
+from ...core.text import visible_line
 from ..blocks import Block
 from ..column import Column
 from ..glyphs import glyphs_of
@@ -374,8 +374,3 @@ class Transcript(ScrollView, can_focus=True):
             if 0 <= row < len(drawn) and (span := selection.get_span(y)) is not None:
                 lines.append(drawn[row][span[0] : None if span[1] == -1 else span[1]])
         return "\n".join(lines), "\n"
-
-    def copyable(self) -> str:
-        """The text of the current block, visible and whole."""
-        block = self.current_block
-        return visible(block.text) if block is not None else ""
