@@ -211,9 +211,16 @@ def show(session: str, branch: str | None, as_json: bool, db: str | None) -> Non
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to (default: stdout).")
 @click.option("--blind", is_flag=True, help="Leave out what a rater must not see.")
+@click.option("--columns", is_flag=True, help="Print what each column of attempts-csv holds, and nothing else.")
 @db_option
-def export(session: tuple[str, ...], format_: str, output: Path | None, blind: bool, db: str | None) -> None:
+def export(session: tuple[str, ...], format_: str, output: Path | None, blind: bool, columns: bool, db: str | None) -> None:
     """Export sessions (default: all) with their provenance."""
+    if columns:
+        from .exporters.attempts_csv import COLUMNS
+
+        for name, meaning in COLUMNS.items():
+            click.echo(f"{name:20} {meaning}")
+        return
     from .exporters import exporter, write
 
     with answering(), reading(db) as store:

@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .actions import Refusal
 from .config import Config
 from .core.judge import judge
 from .core.nodes import Assistant, Call, Node, Reply, as_data, canonical, encode, text_of
 from .core.state import State, apply
+from .core.text import visible_line
 from .core.transcript import call_digest
 from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
 from .loading import user_folder
 from .session import Session
-from .store import Reader
+from .store import BadReference, Reader, StoreError
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Delta, End, Request, Retry
 
@@ -142,7 +142,7 @@ def replay_recorded(store: Reader, name: str, branch: str | None, every: bool) -
     chosen = list(tips) if every else [branch or ("main" if "main" in tips else next(iter(tips)))]
     for each in chosen:
         if each not in tips:
-            raise Refusal(f"session {session} has no branch {each!r}; it has {', '.join(tips)}")
+            raise BadReference(f"Session {session} has no branch {each!r}; it has {', '.join(tips)}")
         yield from _replay(Tree(store.nodes(session), store.annotations(session)), each, tips[each])
 
 
@@ -194,7 +194,7 @@ def session_data(store: Reader, session: str, branch: str | None) -> dict[str, A
     if branch is not None:
         tips = {each.name: each.tip for each in branches}
         if branch not in tips:
-            raise Refusal(f"session {row.id} has no branch {branch!r}; it has {', '.join(tips)}")
+            raise BadReference(f"Session {row.id} has no branch {branch!r}; it has {', '.join(tips)}")
         nodes, branches = store.path(row.id, tips[branch]), [each for each in branches if each.name == branch]
     shown = {node.id for node in nodes}
     open_calls = {point.call: point for point in store.open_calls(row.id)}
@@ -229,7 +229,8 @@ async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
                 case Delta():
                     text += event.text
                 case Retry():
-                    print(f"retry {event.attempt} in {event.wait:.1f} s: {event.why}", file=sys.stderr)  # noqa: T201
+                    words = f"retry {event.attempt} in {event.wait:.1f} s: {visible_line(event.why, 500)}"
+                    print(words, file=sys.stderr)  # noqa: T201
                 case End():
                     end = event
     finally:
@@ -272,8 +273,11 @@ def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
             mode & 0o077 == 0,
             f"{db} can be read by {'you alone' if mode & 0o077 == 0 else f'others (mode {mode:o}): chmod 600 it'}",
         )
-        with Reader(db) as store:
-            yield True, f"{len(store.sessions(limit=1_000_000))} sessions in it"
+        try:
+            with Reader(db) as store:
+                yield True, f"{len(store.sessions(limit=1_000_000))} sessions in it"
+        except StoreError as error:
+            yield False, str(error)
     else:
         yield True, f"no notebook yet at {db}; it is made with the first session"
     from .packs import pack_names

@@ -124,7 +124,7 @@ from lifeline_tui.tui.app import LifelineApp, run
 async def main():
     app = LifelineApp(Config(), Path("t.db"), plan="lifelines-10", paced=False)
     async with app.run_test() as pilot:
-        while app.session is None or len(app.screen_stack) < 3:
+        while app.session is None or len(app.screen_stack) < 2:
             await pilot.pause()
         await pilot.press("n")
         while not app.session.state().attempts or app.session.busy:
@@ -171,3 +171,10 @@ def test_every_phase_of_an_attempt_can_be_reached_and_every_move_leads_to_one() 
             reached.add(phase)
             todo += LAW[phase].values()
     assert reached == set(Phase) == set(LAW)
+
+
+def test_every_column_of_the_attempts_table_is_explained() -> None:
+    from lifeline_tui.exporters.attempts_csv import COLUMNS
+    from lifeline_tui.store.views import ATTEMPT_COLUMNS
+
+    assert tuple(COLUMNS) == ATTEMPT_COLUMNS

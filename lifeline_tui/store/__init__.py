@@ -3,7 +3,7 @@
 Opening an up-to-date file needs the standard library alone.
 """
 
-from .errors import OwnedElsewhere, StoreError
+from .errors import BadReference, OwnedElsewhere, StoreError
 from .identity import now_iso, ulid
 from .ownership import Owner
 from .read import Reader
@@ -12,6 +12,7 @@ from .store import Store
 from .verify import Finding, verify
 
 __all__ = [
+    "BadReference",
     "Branch",
     "Checkpoint",
     "Draft",

@@ -16,7 +16,7 @@ from typing import Any
 from ..core.nodes import Annotation, Kind, Node, annotation_hash, canonical, node_hash
 from .append import Ledger, Place, place_of, session_facts
 from .database import Database
-from .errors import StoreError
+from .errors import BadReference, StoreError
 from .ownership import Ownership
 from .rows import named
 
@@ -29,7 +29,7 @@ def _order(thing: Node | Annotation) -> tuple[int, str]:
 
 
 def _refuse(what: str) -> StoreError:
-    return StoreError(f"Nothing was imported: {what}.")
+    return BadReference(f"Nothing was imported: {what}.")
 
 
 def adopt(

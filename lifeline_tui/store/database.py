@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import StoreError, sentence
+from .errors import BadReference, StoreError, sentence, trouble
 from .lock import SideLock
 from .schema import APPLICATION_ID, VERSION
 
@@ -28,16 +28,16 @@ def _is_ours(path: Path) -> int:
         with path.open("rb") as file:
             head = file.read(100)
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}. Choose another file with --db.") from error
+        raise BadReference(f"{path} cannot be opened: {error.strerror}. Choose another file with --db.") from error
     if not head:
         return 0
     if not head.startswith(_MAGIC) or len(head) < 100:
-        raise StoreError(f"{path} is not a lifeline database; it was left as it is. Choose another file with --db.")
+        raise BadReference(f"{path} is not a lifeline database; it was left as it is. Choose another file with --db.")
     version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
     if application != APPLICATION_ID:
-        raise StoreError(f"{path} is a database of another program; it was left as it is. Choose another file with --db.")
+        raise BadReference(f"{path} is a database of another program; it was left as it is. Choose another file with --db.")
     if version > VERSION:
-        raise StoreError(
+        raise BadReference(
             f"{path} was written by a newer lifeline (schema {version}, this one knows {VERSION}); it was left as it is. "
             "Update lifeline-tui, or choose another file with --db."
         )
@@ -69,7 +69,7 @@ class Database:
             with suppress(FileExistsError):
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise StoreError(sentence(error, path)) from error
+            raise trouble(error, path) from error
         _is_ours(path)
         self.lock = SideLock(path.with_name(path.name + ".lock"))
         try:
@@ -160,9 +160,9 @@ class Database:
 def open_read_only(path: Path) -> sqlite3.Connection:
     """A connection that cannot write and never creates a database; in a folder that is read-only it takes the file as it stands."""
     if not path.exists():
-        raise StoreError(f"There is no database at {path}. Name another one with --db, or run `lifeline` to begin one.")
+        raise BadReference(f"There is no database at {path}. Name another one with --db, or run `lifeline` to begin one.")
     if _is_ours(path) < VERSION:
-        raise StoreError(f"{path} is of an older schema, or still empty. Open it once with `lifeline --db {path}`.")
+        raise BadReference(f"{path} is of an older schema, or still empty. Open it once with `lifeline --db {path}`.")
     for query in ("mode=ro", "mode=ro&immutable=1"):
         conn = _connect(_uri(path, query))
         try:

@@ -10,8 +10,18 @@ class StoreError(Exception):
     """Something that the operator can read and act on.  Nothing was half written."""
 
 
+class BadReference(StoreError):
+    """What was named is not there, or is not ours: the session, the node, the database or the file to import."""
+
+
 class OwnedElsewhere(StoreError):
     """Another live process runs this session; it can be watched here, and not written."""
+
+
+def trouble(error: Exception, path: Path) -> StoreError:
+    """`error` as the StoreError to raise: a bad name where the path itself cannot be, else what the sentence says."""
+    named = isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError, FileNotFoundError))
+    return (BadReference if named else StoreError)(sentence(error, path))
 
 
 def sentence(error: Exception, path: Path) -> str:
@@ -27,6 +37,8 @@ def sentence(error: Exception, path: Path) -> str:
         return f"The disk is full: nothing was written to {path}. Free some space, then try again."
     if "readonly" in text or isinstance(error, PermissionError):
         return f"{path} cannot be written: it, or its folder, is read-only for this user. Choose another file with --db."
+    if isinstance(error, (NotADirectoryError, FileExistsError)):
+        return f"{path} cannot be made: a part of that path is a file, not a folder. Choose another file with --db."
     if "not a database" in text:
         return f"{path} is not a lifeline database. Choose another file with --db."
     if "malformed" in text or "corrupt" in text:

@@ -14,10 +14,10 @@ from typing import Any
 
 from ..core.nodes import Annotation, Node
 from .database import TROUBLE, open_read_only
-from .errors import StoreError, sentence
+from .errors import BadReference, StoreError, sentence
 from .ownership import Owner, owner_of
 from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, to_annotation, to_node, to_session
-from .search import find
+from .search import find, sessions_saying
 
 _SESSIONS = f"SELECT {SESSION}, (SELECT count(*) FROM checkpoints c WHERE c.session = sessions.id) FROM sessions"
 # The CTE carries row numbers, not bodies, and the joins are told to follow it: one look-up by id per ancestor.
@@ -81,8 +81,8 @@ class Reader:
                 return to_session(found[0])
             if found:
                 listed = ", ".join(f"{row[0]} ({row[1]})" for row in found[:5])
-                raise StoreError(f"{len(found)} sessions or more are called {ref!r}: {listed}. Name one by its id.")
-        raise StoreError(f"There is no session {ref!r} in {self.file}; `lifeline sessions` lists them.")
+                raise BadReference(f"{len(found)} sessions or more are called {ref!r}: {listed}. Name one by its id.")
+        raise BadReference(f"There is no session {ref!r} in {self.file}; `lifeline sessions` lists them.")
 
     def owner(self, session: str) -> Owner | None:
         """The live process that runs `session`, or None."""
@@ -99,7 +99,7 @@ class Reader:
         """The node `id_`.  Raises StoreError when there is none."""
         rows = self._all(f"SELECT {NODE} FROM nodes WHERE id = ?", id_)
         if not rows:
-            raise StoreError(f"There is no node {id_} in {self.file}.")
+            raise BadReference(f"There is no node {id_} in {self.file}.")
         return to_node(rows[0])
 
     def nodes(self, session: str) -> list[Node]:
@@ -117,7 +117,7 @@ class Reader:
         """Root → `node`.  Raises StoreError when the session has no such node."""
         nodes = [to_node(row) for row in self._all(_PATH, node)]
         if not nodes or nodes[0].session != session:
-            raise StoreError(f"Session {session} has no node {node}.")
+            raise BadReference(f"Session {session} has no node {node}.")
         nodes.reverse()
         return nodes
 
@@ -157,6 +157,13 @@ class Reader:
     def view_states(self, session: str) -> dict[str, Any]:
         """All view state of a session, by key."""
         return {key: json.loads(value) for key, value in self._all("SELECT key, value FROM view_state WHERE session = ?", session)}
+
+    def sessions_saying(self, text: str) -> set[str]:
+        """The ids of the sessions in which all words of `text` stand together in a turn or a note."""
+        try:
+            return sessions_saying(self._conn, text)
+        except TROUBLE as error:
+            raise StoreError(sentence(error, self.file)) from error
 
     def search(self, text: str, limit: int = 50, before: int | None = None) -> list[Hit]:
         """Where all words of `text` stand together, newest first; `before` is the `n` of the last hit of the page before."""

@@ -6,6 +6,7 @@ up to date before it searches; a reader cannot, and looks through the few rows b
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from typing import Any
@@ -43,21 +44,44 @@ def index_batch(conn: sqlite3.Connection) -> None:
 
 def find(conn: sqlite3.Connection, text: str, limit: int, before: int | None) -> list[Hit]:
     """The newest hits; no text can be a syntax error, and one without a letter or digit finds nothing."""
-    words = _WORD.findall(visible(text))
+    words = _words(text)
     if not words or limit < 1:
         return []
     bound = before if before is not None else (1 << 63) - 1
     hits = [_hit(conn, n, snippet) for n, snippet in _tail(conn, words, bound, limit)]
     if len(hits) < limit:
-        # Quoted, a word is only a word; the last one may still be in the typing.
-        query = " ".join(f'"{word}"' for word in words) + "*"
         rows = conn.execute(
             "SELECT rowid, snippet(search, 0, '«', '»', '…', 16) FROM search WHERE search MATCH ? AND rowid < ?"
             " ORDER BY rowid DESC LIMIT ?",
-            (query, bound, limit - len(hits)),
+            (_query(words), bound, limit - len(hits)),
         ).fetchall()
         hits += [_hit(conn, n, snippet) for n, snippet in rows]
     return hits
+
+
+def sessions_saying(conn: sqlite3.Connection, text: str) -> set[str]:
+    """The sessions in which all words of `text` stand together somewhere."""
+    words = _words(text)
+    if not words:
+        return set()
+    everything = 1 << 62
+    found = [n for n, _ in _tail(conn, words, everything, everything)]
+    found += [n for (n,) in conn.execute("SELECT rowid FROM search WHERE search MATCH ?", (_query(words),))]
+    rows = conn.execute(
+        "SELECT session FROM nodes WHERE n IN (SELECT value FROM json_each(?1))"
+        " UNION SELECT session FROM annotations WHERE n IN (SELECT value FROM json_each(?1))",
+        (json.dumps(found),),
+    )
+    return {session for (session,) in rows}
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(visible(text))
+
+
+def _query(words: list[str]) -> str:
+    """Quoted, a word is only a word; the last one may still be in the typing."""
+    return " ".join(f'"{word}"' for word in words) + "*"
 
 
 def _tail(conn: sqlite3.Connection, words: list[str], bound: int, limit: int) -> list[tuple[int, str]]:

@@ -63,6 +63,8 @@ class LifelineApp(Themed[None], Guarded[None]):
         self.keymap = dict(config.keys)
         self.session: Session | None = None
         self.set_keymap(self.keymap)
+        # Before anything is painted: a theme that is set later parses every style again.
+        self.use_theme("lifeline-mono" if without_colour(os.environ) else config.theme or "lifeline-dark")
 
     @cached_property
     def glyphs(self) -> Glyphs:
@@ -78,11 +80,12 @@ class LifelineApp(Themed[None], Guarded[None]):
 
         return Lab(self.config, self.db, paced=self.paced)
 
+    def get_default_screen(self) -> StartScreen:
+        return StartScreen()
+
     def on_mount(self) -> None:
-        self.use_theme("lifeline-mono" if without_colour(os.environ) else self.config.theme or "lifeline-dark")
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._stopped, number)
-        self.push_screen(StartScreen())
         if self.opening:
             self.call_after_refresh(self.resume, self.opening)
         elif self.plan:
@@ -131,13 +134,13 @@ class LifelineApp(Themed[None], Guarded[None]):
         if self.session is not None and self.session is not session:
             await self.session.close()
         self.session = session
-        while len(self.screen_stack) > 2:
+        while len(self.screen_stack) > 1:
             self.pop_screen()
         await self.push_screen(RunScreen(session))
 
     def action_home(self) -> None:
         """Back to the start screen; the session stays open and is found under continue."""
-        while len(self.screen_stack) > 2:
+        while len(self.screen_stack) > 1:
             self.pop_screen()
 
     def action_help(self) -> None:
