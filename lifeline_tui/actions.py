@@ -7,7 +7,7 @@ state of a path, its context and the fields that the operator filled in to an `E
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .core.nodes import Assistant, Node, Part, Purpose, Remark
 from .core.state import Attempt, State
@@ -26,7 +26,8 @@ class Context:
 
     `cursor` is the node that the operator points at (the tip unless moved); `stand` is the node under which another turn of the
     subject's would stand beside it, "" where none could; `queue` is the feedback waiting at the tip; `busy` while a reply is
-    arriving; `hands` is False when a plan runs without an operator; `marked` where the cursor's turn is bookmarked.
+    arriving; `hands` is False when a plan runs without an operator; `marked` where the cursor's turn is bookmarked; `puzzle` is the
+    position that was chosen, "" while none is: refusals and fields are then about that attempt.
     """
 
     templates: Templates
@@ -37,6 +38,7 @@ class Context:
     hands: bool = True
     can_undo: bool = True
     marked: bool = False
+    puzzle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Effect:
     remarks: tuple[Remark, ...] = ()
     tip: str = ""
     autoplay: bool = False
+
+    @property
+    def moves(self) -> bool:
+        """Whether the tree grows or a tip moves: one such thing at a time."""
+        return bool(self.turn or self.forged or self.call or self.fork or self.tip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class Intervention:
 
     def decide(self, state: State, context: Context, values: Values | None = None) -> Effect:
         """The effect, or Refusal with the reason why not."""
+        context = replace(context, puzzle=(values or {}).get("puzzle", ""))
         if reason := self.refuse(state, context):
             raise Refusal(reason)
         given = {each.name: each.default for each in self.fields(state, context)}
@@ -104,7 +112,7 @@ class Intervention:
 
 def attempt_in(state: State, values: Values, context: Context) -> Attempt | None:
     """The attempt that an intervention is about: the puzzle named in its fields, the one under the cursor, or the latest."""
-    if position := values.get("puzzle"):
+    if position := values.get("puzzle") or context.puzzle:
         return next((a for a in reversed(state.attempts) if str(a.position) == position or a.puzzle.id == position), None)
     if context.cursor is not None and (found := state.find(context.cursor.id)):
         return found

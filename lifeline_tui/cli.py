@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +19,18 @@ import click
 from . import __version__
 from .config import load_config
 from .core.text import visible, visible_line
-from .exporters import FORMATS, ExportError
+from .exporters import FORMATS, ExportError, ExportFailed
 from .lab import Lab
 from .loading import BadFile
 from .opening import database, open_app
-from .store import Reader, Store, StoreError
+from .store import BadReference, Reader, Store, StoreError
 from .subjects.protocol import Deadlines, SubjectError
 
-BAD_INPUT = (BadFile, ExportError, SubjectError)
+BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
+
+
+def _file(db: str | None) -> Path:
+    return database(load_config(), db)
 
 
 def say(text: str) -> None:
@@ -46,30 +51,35 @@ def fail(code: int, error: object) -> NoReturn:
 @contextmanager
 def answering() -> Iterator[None]:
     """Errors become one line and an exit code."""
-    from .actions import Refusal
     from .core.plan import SelectionError
 
     try:
         yield
+    except ExportFailed as error:
+        fail(1, error)
     except (*BAD_INPUT, SelectionError) as error:
         fail(2, error)
     except StoreError as error:
-        fail(1, error)
-    except Refusal as error:
         fail(1, error)
     except KeyboardInterrupt:
         fail(130, "stopped; everything that arrived is saved")
 
 
 def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--db`, which may also stand before the command."""
     return click.option(
-        "--db", metavar="FILE", help="The notebook's file (else LIFELINE_DB, the config, or the user data folder)."
+        "--db",
+        metavar="FILE",
+        callback=lambda context, option, value: value or context.find_root().params.get("db"),
+        help="The notebook's file (else LIFELINE_DB, the config, or the user data folder).",
     )(command)
 
 
-def reading(db: str | None) -> Reader:
-    """The notebook, read only.  Raises StoreError where there is none."""
-    return Reader(database(load_config(), db))
+@contextmanager
+def reading(db: str | None) -> Iterator[Reader]:
+    """The notebook, read only, as it is at this moment.  Raises StoreError where there is none."""
+    with Reader(_file(db)) as store, store.moment():
+        yield store
 
 
 def sample(text: str) -> dict[str, str]:
@@ -119,17 +129,18 @@ def run(plan: str, model: str | None, api_base: str, db: str | None, as_json: bo
         config = load_config()
         deadlines = _deadlines(config.deadlines, options)
         lab = Lab(config, database(config, db), paced=False, deadlines=deadlines)
-        results = asyncio.run(run_plan(lab, plan, model or config.model or "sim/anxious", api_base=api_base, **options))
-    for result in results:
-        if as_json:
-            put(result)
-        else:
-            say(
-                f"{result['plan']} on {result['model']}{' (simulated)' if result['simulated'] else ''}, seed {result['seed']}: "
-                f"{result['status']}, {result['right']} right, {result['wrong']} wrong, {result['lifelines_used']} lifelines of "
-                f"{result['lifelines_offered'] if result['lifelines_offered'] is not None else 'none offered'}, session {result['session']}"
-            )
+        model = model or config.model or "sim/anxious"
+        tell = put if as_json else say_result
+        results = asyncio.run(run_plan(lab, plan, model, api_base=api_base, tell=tell, **options))
     sys.exit(0 if all(result["status"] == "complete" for result in results) else 1)
+
+
+def say_result(result: dict[str, Any]) -> None:
+    say(
+        f"{result['plan']} on {result['model']}{' (simulated)' if result['simulated'] else ''}, seed {result['seed']}: "
+        f"{result['status']}, {result['right']} right, {result['wrong']} wrong, {result['lifelines_used']} lifelines of "
+        f"{result['lifelines_offered'] if result['lifelines_offered'] is not None else 'none offered'}, session {result['session']}"
+    )
 
 
 def _deadlines(base: Deadlines, options: dict[str, Any]) -> Deadlines:
@@ -168,22 +179,30 @@ def replay(session: str, branch: str | None, mode: str, every: bool, as_json: bo
 
 
 @cli.command(**sample("lifeline sessions --search bracelets"))
-@click.option("--search", metavar="TEXT", help="Only sessions in which this was said.")
+@click.option("--search", metavar="TEXT", help="Only sessions that are called so, or in which this was said.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a session.")
 @db_option
 def sessions(search: str | None, as_json: bool, db: str | None) -> None:
     """List sessions, newest first."""
     from .headless import session_line
 
+    with answering():
+        if not (file := _file(db)).exists():
+            say(f"no notebook yet at {file}; it is made with the first session")
+            return
     with answering(), reading(db) as store:
-        for row in store.sessions(search=search, limit=100_000):
+        rows = store.sessions(limit=1_000_000)
+        if search is not None:
+            found = store.sessions_saying(search) | {row.id for row in store.sessions(search, limit=1_000_000)}
+            rows = [row for row in rows if row.id in found]
+        for row in rows:
             line = session_line(store, row)
             if as_json:
                 put(line)
             else:
                 flag = " SIMULATED" if row.simulated else ""
                 click.echo(
-                    f"{row.id}  {row.updated_at[:16]}  {visible_line(row.title, 40):40}  {visible_line(row.model, 30)}{flag}  "
+                    f"{row.id}  {visible_line(row.updated_at[:16])}  {visible_line(row.title, 40):40}  {visible_line(row.model, 30)}{flag}  "
                     f"{row.attempts} attempts, {row.branches} branches, {line['status']}"
                 )
 
@@ -195,15 +214,16 @@ def sessions(search: str | None, as_json: bool, db: str | None) -> None:
 @db_option
 def show(session: str, branch: str | None, as_json: bool, db: str | None) -> None:
     """Show a session: every node, annotation and branch, or a readable record."""
-    from .exporters import exporter
+    from .exporters.markdown import record
     from .headless import session_data
 
     with answering(), reading(db) as store:
         row = store.session(session)
         if as_json:
             put(session_data(store, row.id, branch))
-        else:
-            exporter("markdown")(store, [row.id], sys.stdout, False)
+            return
+        for line in record(store, row.id, blind=False, branch=branch):
+            click.echo(line)
 
 
 @cli.command(**sample("lifeline export 01KAJ --format attempts-csv -o attempts.csv"))
@@ -239,12 +259,12 @@ def import_(file: Path, db: str | None) -> None:
     """Import a session-jsonl file, whole or not at all."""
     from .importers.session_jsonl import read
 
-    with answering(), Store(database(load_config(), db)) as store:
+    with answering(), Store(_file(db)) as store:
         session, new = read(store, file)
     say(f"{new} new rows in session {session}" if new else f"session {session} was here already, unchanged")
 
 
-@cli.group()
+@cli.group(no_args_is_help=False)
 def packs() -> None:
     """Puzzle packs: list, show, check."""
 
@@ -287,22 +307,26 @@ def packs_show(pack: str, as_json: bool) -> None:
 @packs.command("check", **sample("lifeline packs check"))
 @click.argument("pack", nargs=-1)
 def packs_check(pack: tuple[str, ...]) -> None:
-    """Prove every key again with two independent solvers, and every fake wrong."""
+    """Prove every key again with two independent solvers, and every fake wrong.  A key that nobody can prove is no failure."""
     from .packs import check_pack, load_pack, pack_names
 
     wrong = 0
     with answering():
         for name in pack or pack_names():
             findings = check_pack(load_pack(name))
-            bad = [finding for finding in findings if not finding.ok]
-            wrong += len(bad)
-            for finding in bad:
-                click.echo(f"{visible_line(name)}: {visible_line(finding.puzzle_id)}: {visible_line(finding.how)}")
-            click.echo(f"{visible_line(name)}: {len(findings) - len(bad)} of {len(findings)} keys proved")
+            for finding in findings:
+                if not finding.ok:
+                    mark = "not proved" if finding.ok is None else "WRONG"
+                    where = f"{visible_line(name)}: {visible_line(finding.puzzle_id)}"
+                    click.echo(f"{where}: {mark}: {visible_line(finding.how, 1000)}")
+            bad = sum(finding.ok is False for finding in findings)
+            proved = sum(finding.ok is True for finding in findings)
+            wrong += bad
+            click.echo(f"{visible_line(name)}: {proved} of {len(findings)} keys proved, {bad} wrong")
     sys.exit(1 if wrong else 0)
 
 
-@cli.group()
+@cli.group(no_args_is_help=False)
 def plans() -> None:
     """Plans: list, show, check."""
 
@@ -368,21 +392,21 @@ def models(as_json: bool) -> None:
                     }
                 )
             else:
-                click.echo(f"{offer.model:40} {visible_line(offer.about)} {visible_line(offer.api_base)}".rstrip())
+                click.echo(f"{visible_line(offer.model):40} {visible_line(offer.about)} {visible_line(offer.api_base)}".rstrip())
 
 
 @cli.command(**sample("lifeline probe --model anthropic/claude-sonnet-4-5"))
 @click.option("--model", required=True)
 @click.option("--api-base", default="", metavar="URL")
 def probe(model: str, api_base: str) -> None:
-    """Ask what a model's backend takes, with one cheap call."""
+    """Ask what a model's backend takes, with one cheap call: a JSON object.  Sixteen tokens are asked for, so `truncated` is fine."""
     from .headless import probe_model
 
     with answering():
         config = load_config()
         result = asyncio.run(probe_model(Lab(config, database(config), paced=False), model, api_base))
     put(result)
-    sys.exit(0 if result["status"] == "complete" else 1)
+    sys.exit(0 if result["status"] in ("complete", "truncated") else 1)
 
 
 @cli.command(**sample("""echo '{"text": "ANSWER: 38"}' | lifeline parse"""))
@@ -390,7 +414,7 @@ def parse() -> None:
     """Read replies: JSON lines {"text": …} in, one reading a line out."""
     from .core.replies import parse as read
 
-    for row in _lines("text"):
+    for _, row in _lines("text"):
         word = row.get("word", "lifeline")
         found = read(row["text"], word=word if isinstance(word, str) else "lifeline")
         put(
@@ -410,26 +434,34 @@ def grade() -> None:
     from .core.grading import grade as judge
     from .core.puzzle import ANSWER_TYPES, Answer
 
-    for row in _lines("type", "key"):
+    for number, row in _lines("type", "key"):
         if row["type"] not in ANSWER_TYPES:
-            fail(2, f"type must be one of {', '.join(ANSWER_TYPES)}, not {row['type']!r}")
+            fail(2, f"line {number} of the input: type must be one of {', '.join(ANSWER_TYPES)}, not {row['type']!r}")
         answer = row.get("answer")
-        key = Answer(row["type"], row["key"], str(row.get("tolerance") or ""))
-        put({"grade": str(judge(key, answer if isinstance(answer, str) else None if answer is None else json.dumps(answer)))})
+        key = Answer(row["type"], _text(row["key"]), _text(row.get("tolerance") or ""))
+        put({"grade": str(judge(key, None if answer is None else _text(answer)))})
 
 
-def _lines(*needed: str) -> Iterator[dict[str, Any]]:
-    """JSON objects from stdin, each with text under the `needed` names."""
-    for number, line in enumerate(sys.stdin, 1):
+def _text(value: Any) -> str:
+    """A JSON value as it would be written in a pack or by a subject."""
+    if isinstance(value, list):
+        return f"({', '.join(_text(item) for item in value)})"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _lines(first: str, *others: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """JSON objects from stdin with their line numbers, each with text under the name `first` and something under the others.
+    Numbers stay as they are spelled."""
+    for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError) as error:
             fail(2, f"line {number} of the input is not JSON: {error}")
-        if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in needed):
-            fail(2, f"line {number} of the input must be an object with text under {' and '.join(needed)}")
-        yield row
+        if not isinstance(row, dict) or not isinstance(row.get(first), str) or any(row.get(name) is None for name in others):
+            fail(2, f"line {number} of the input must be an object with {' and '.join((first, *others))}")
+        yield number, row
 
 
 @cli.command(**sample("lifeline verify"))
@@ -439,7 +471,7 @@ def verify(db: str | None) -> None:
     from .core.transcript import call_digest
     from .store.verify import verify as check
 
-    with answering(), reading(db) as store:
+    with answering(), Reader(_file(db)) as store:
         findings = check(store, digest_of=call_digest)
     for finding in findings:
         click.echo(visible_line(str(finding), 1000))
@@ -464,8 +496,22 @@ def doctor(db: str | None) -> None:
 
 
 def main() -> None:
-    """The command line, with surrogates in output shown rather than fatal."""
+    """The command line.  Whatever goes wrong with the words on it or with the pipes behind it is one line too."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    cli()
+    try:
+        try:
+            cli(prog_name="lifeline", standalone_mode=False)
+        finally:
+            sys.stdout.flush()
+    except click.ClickException as error:
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "lifeline"
+        fail(2, f"{error.format_message()} `{path} --help` says more.")
+    except click.Abort:
+        fail(130, "stopped")
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read has read enough
+            sys.exit(1)
+        fail(1, f"{error.filename or 'the output'} cannot be written: {error.strerror}")

@@ -84,20 +84,26 @@ def _model(entry: Entry) -> Model:
 
 
 def _api_base(entry: Entry) -> str:
-    """An address without anything that could be a key."""
+    found, text = entry.entry("api_base"), entry.text("api_base")
+    if problem := bad_address(text):
+        raise found.bad(problem)
+    return text
+
+
+def bad_address(text: str) -> str:
+    """What is wrong with an API base, which is stored and so may hold nothing that could be a key; "" where nothing is."""
     from urllib.parse import urlsplit
 
-    found, text = entry.entry("api_base"), entry.text("api_base")
     try:
         url = urlsplit(text)
         good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and text.isprintable() and " " not in text
     except ValueError:
         good = False
     if not good:
-        raise found.bad("must be an http or https address, such as http://127.0.0.1:8080/v1")
+        return "must be an http or https address, such as http://127.0.0.1:8080/v1"
     if "@" in url.netloc or url.query or url.fragment:
-        raise found.bad("must carry no user, password or query: set the key as the provider's environment variable")
-    return text
+        return "must carry no user, password or query: set the key as the provider's environment variable"
+    return ""
 
 
 def _capabilities(entry: Entry) -> dict[str, Any]:

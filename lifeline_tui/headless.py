@@ -6,11 +6,12 @@ import asyncio
 import platform
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .actions import Refusal
 from .config import Config
 from .core.judge import judge
 from .core.nodes import Assistant, Call, Node, Reply, as_data, canonical, encode, text_of
@@ -21,8 +22,9 @@ from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
 from .loading import user_folder
+from .script import broken
 from .session import Session
-from .store import BadReference, Reader, StoreError
+from .store import Reader, StoreError
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Delta, End, Request, Retry
 
@@ -37,8 +39,10 @@ async def run_plan(
     seed: int | None,
     concurrency: int,
     limit: int | None,
+    tell: Callable[[dict[str, Any]], None] = lambda result: None,
 ) -> list[dict[str, Any]]:
-    """Runs `repeats` sessions of a plan, seeds counting up; returns one summary each, in the order of their seeds."""
+    """Runs `repeats` sessions of a plan, seeds counting up; returns one summary each, in the order of their seeds.  `tell` gets each
+    as soon as it and all before it are there, so that what is done is known even if the rest is stopped."""
     first = lab.plan(plan)[0].seed if seed is None else seed
     gate = asyncio.Semaphore(concurrency)
     progress = Progress(repeats)
@@ -47,7 +51,14 @@ async def run_plan(
         async with gate:
             session = await lab.new(plan, model, seed=first + number, api_base=api_base, limit=limit, hands=False)
             try:
-                status = await session.play()
+                try:
+                    status = await session.play()
+                except Refusal as why:
+                    say(f"session {session.id} stopped: {why}")
+                    status = "partial"
+                last = session.tree[session.tip].body
+                if isinstance(last, Reply) and broken(session):
+                    say(f"session {session.id} stopped: {last.status}: {last.cause}")
                 return summary(session, status)
             finally:
                 await session.close()
@@ -56,14 +67,23 @@ async def run_plan(
     try:
         with progress:
             tasks = [asyncio.create_task(one(number)) for number in range(repeats)]
+            results = []
             try:
-                return list(await asyncio.gather(*tasks))
+                for task in tasks:
+                    results.append(await task)
+                    tell(results[-1])
+                return results
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         await lab.close()
+
+
+def say(text: str) -> None:
+    """Words for the operator, which may repeat what a server or a model said."""
+    print(visible_line(text, 1000), file=sys.stderr)  # noqa: T201
 
 
 class Progress:
@@ -138,12 +158,10 @@ class Replayed:
 def replay_recorded(store: Reader, name: str, branch: str | None, every: bool) -> Iterator[Replayed]:
     """Plays branches again from their record.  Each request is rendered anew and each turn judged anew; nothing is asked."""
     session = store.session(name).id
-    tips = {each.name: each.tip for each in store.branches(session)}
-    chosen = list(tips) if every else [branch or ("main" if "main" in tips else next(iter(tips)))]
+    tips = [each.name for each in store.branches(session)]
+    chosen = tips if every else [branch or ("main" if "main" in tips else next(iter(tips), "main"))]
     for each in chosen:
-        if each not in tips:
-            raise BadReference(f"Session {session} has no branch {each!r}; it has {', '.join(tips)}")
-        yield from _replay(Tree(store.nodes(session), store.annotations(session)), each, tips[each])
+        yield from _replay(Tree(store.nodes(session), store.annotations(session)), each, store.branch(session, each).tip)
 
 
 def _replay(tree: Tree, branch: str, tip: str) -> Iterator[Replayed]:
@@ -192,10 +210,8 @@ def session_data(store: Reader, session: str, branch: str | None) -> dict[str, A
     row = store.session(session)
     nodes, branches = store.nodes(row.id), store.branches(row.id)
     if branch is not None:
-        tips = {each.name: each.tip for each in branches}
-        if branch not in tips:
-            raise BadReference(f"Session {row.id} has no branch {branch!r}; it has {', '.join(tips)}")
-        nodes, branches = store.path(row.id, tips[branch]), [each for each in branches if each.name == branch]
+        branches = [store.branch(row.id, branch)]
+        nodes = store.path(row.id, branches[0].tip)
     shown = {node.id for node in nodes}
     open_calls = {point.call: point for point in store.open_calls(row.id)}
     data = []
@@ -229,8 +245,7 @@ async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
                 case Delta():
                     text += event.text
                 case Retry():
-                    words = f"retry {event.attempt} in {event.wait:.1f} s: {visible_line(event.why, 500)}"
-                    print(words, file=sys.stderr)  # noqa: T201
+                    say(f"retry {event.attempt} in {event.wait:.1f} s: {event.why}")
                 case End():
                     end = event
     finally:

@@ -31,6 +31,7 @@ from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
 from .core.wording import item, lifelines, part, praise, reveal, rules, verdict, violation
 from .refusals import (
+    alone,
     answered,
     budgeted,
     editable,
@@ -46,6 +47,7 @@ from .refusals import (
     violated,
     when_heard,
     when_next,
+    when_playable,
 )
 
 TABLE: dict[str, Intervention] = {}
@@ -116,10 +118,10 @@ def _named(state: State, context: Context, values: Values) -> Attempt:
 
 def _told(state: State, context: Context, *parts: Part) -> Effect:
     """Feedback: queued, replacing the same kind for the same attempt; or sent alone where the plan gives feedback its own turn."""
-    if state.plan.feedback.turn == "own":
-        return Effect(turn=parts, call=Purpose.STEP, queue=())
     kinds = {(each.reply, each.puzzle, each.feedback) for each in parts}
     kept = tuple(each for each in context.queue if (each.reply, each.puzzle, each.feedback) not in kinds)
+    if state.plan.feedback.turn == "own":
+        return Effect(turn=kept + parts, call=Purpose.STEP)
     return Effect(queue=kept + parts)
 
 
@@ -138,6 +140,8 @@ def _probe(state: State, context: Context, values: Values, name: str, template: 
     "next", "n", "next", "Send the plan's next step: the queued feedback and the next puzzle.", refuse=when_next, group="step"
 )
 def next_step(state: State, context: Context, values: Values) -> Effect:
+    if alone(state, context):
+        return Effect(turn=context.queue, call=Purpose.STEP)
     if attempt := violated(state):
         return Effect(turn=(*context.queue, violation(attempt, context.templates, state.plan.lifeline_word)), call=Purpose.STEP)
     opening = () if state.posed else (rules(state.plan, context.templates, len(state.root.puzzles), state.root.seed),)
@@ -150,7 +154,7 @@ def next_step(state: State, context: Context, values: Values) -> Effect:
     return Effect(turn=(*context.queue, *opening, *items), call=Purpose.STEP)
 
 
-@intervention("autoplay", "space", "autoplay", "Run the plan until a key pauses it.", refuse=when_next, group="step")
+@intervention("autoplay", "space", "autoplay", "Run the plan until a key pauses it.", refuse=when_playable, group="step")
 def autoplay(state: State, context: Context, values: Values) -> Effect:
     return Effect(autoplay=True)
 
@@ -228,7 +232,8 @@ def effect_of_key(attempt: Attempt, key: str) -> str:
 )
 def tell_verdict(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
-    queued = [each.shown for each in context.queue if each.feedback == "reveal" and each.reply == attempt.reply]
+    about = (attempt.reply, attempt.puzzle.id)
+    queued = [each.shown for each in context.queue if each.feedback == "reveal" and (each.reply, each.puzzle) == about]
     key = queued[-1] if queued else (attempt.shown_key.shown if attempt.shown_key else None)
     return _told(state, context, verdict(attempt, context.templates, key))
 
@@ -405,17 +410,17 @@ def _edited(user: User, text: str) -> tuple[Part, ...]:
     """
     parts = list(user.parts)
     head: list[Part] = []
-    while parts and text.startswith(plain(parts[0].spans)):
-        kept = parts.pop(0)
-        head.append(kept)
-        text = text[len(plain(kept.spans)) :].removeprefix("\n\n")
     tail: list[Part] = []
-    while parts and text.endswith(plain(parts[-1].spans)):
-        kept = parts.pop()
-        tail.insert(0, kept)
-        text = text[: len(text) - len(plain(kept.spans))].removesuffix("\n\n")
-    if not text.strip():
-        return (*head, *tail)
+    while parts and f"{text}\n\n".startswith(f"{plain(parts[0].spans)}\n\n"):
+        head.append(parts.pop(0))
+        if text == plain(head[-1].spans):
+            return tuple(head)
+        text = text[len(plain(head[-1].spans)) + 2 :]
+    while parts and f"\n\n{text}".endswith(f"\n\n{plain(parts[-1].spans)}"):
+        tail.insert(0, parts.pop())
+        if text == plain(tail[0].spans):
+            return (*head, *tail)
+        text = text[: len(text) - len(plain(tail[0].spans)) - 2]
     changed = [each for each in parts if each.position is not None]
     edited = Part(PartKind.FREE, (Span(text, Origin.EDITED),), via="edit")
     if len(changed) == 1 and parts == changed:
@@ -487,7 +492,6 @@ def _grade_fields(state: State, context: Context) -> tuple[Field, ...]:
     group="notes",
 )
 def override(state: State, context: Context, values: Values) -> Effect:
-
     attempt = _named(state, context, values)
     puzzle = attempt.puzzle.id
     verdict_ = values["grade"]

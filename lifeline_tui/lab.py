@@ -102,7 +102,7 @@ class Lab:
 
     def export(self, session: str, format: str, path: Path) -> None:
         """Exports a stored session to `path`.  Raises ExportError, StoreError.  Blocks: not for the screen's thread."""
-        with Reader(self.db) as store:
+        with Reader(self.db) as store, store.moment():
             write(format, store, [session], path)
 
     def rows(self, search: str | None = None, *, hidden: bool = False, limit: int = 200) -> list[Row]:

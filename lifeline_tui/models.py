@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import Model
+from .config import Model, bad_address
 from .core.puzzle import Puzzle
 from .subjects.protocol import Subject, SubjectError
 from .subjects.provider import Provider
@@ -62,6 +62,8 @@ class Models:
             raise SubjectError(f"There is no embedded subject {name!r}; there are: {', '.join(SIMULATED)}.")
         if name.startswith(SCRIPTED):
             return ScriptedSubject(name, Path(name.removeprefix(SCRIPTED)), paced=self.paced)
+        if api_base and (problem := bad_address(api_base)):
+            raise SubjectError(f"The API base {problem}.")
         alias = self.aliases.get(name, Model(name))
         if "/" not in alias.model:
             known = ", ".join([*SIMULATED, *self.aliases])

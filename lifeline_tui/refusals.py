@@ -27,9 +27,16 @@ def when_next(state: State, context: Context) -> str | None:
         return reason
     if context.hands and state.latest and state.latest.phase is Phase.AMBIGUOUS:
         return "The last reply both answers and skips: say which with g first."
-    if not violated(state) and state.next_puzzle is None:
-        return "Every puzzle of the plan has been posed on this branch."
-    return None
+    if alone(state, context) or violated(state) or state.next_puzzle is not None:
+        return None
+    return "Every puzzle of the plan has been posed on this branch."
+
+
+def when_playable(state: State, context: Context) -> str | None:
+    """As for the next step; but a reply that is owed is asked for, and scripted actions may be left after the last puzzle."""
+    if reason := when_idle(state, context):
+        return reason
+    return None if state.owed or state.plan.then or state.plan.steps else when_next(state, context)
 
 
 def tellable(state: State, context: Context) -> str | None:
@@ -113,9 +120,16 @@ def notable(state: State, context: Context) -> str | None:
     return None if context.cursor is not None else "Move the cursor to a turn first."
 
 
+def alone(state: State, context: Context) -> bool:
+    """Whether the queued feedback goes out by itself, before the next puzzle, and a reply to it is awaited."""
+    return state.plan.feedback.turn == "own" and bool(context.queue)
+
+
 def violated(state: State) -> Attempt | None:
     """A lifeline asked for at zero budget, not told of yet; each puzzle is told of once, so that this cannot go on for ever."""
     last = state.latest
+    if state.offered is None:
+        return None  # where nothing is offered, nothing sent may mention lifelines (Law 11)
     if last is None or last.phase is not Phase.VIOLATED or state.plan.on_violation != "tell" or last.number > 1:
         return None
     return None if state.plan.presentation == "batch" else last

@@ -1,26 +1,31 @@
 """A plan without hands: its puzzles one after the other, then its scripted actions, each an intervention like any other.
 
-The same code drives autoplay in the app and headless runs.  What a step is done `for` follows from the tree alone, so a run that was
-broken off goes on where it stopped: a step that already stands below the trunk's tip is not done again.
+The same code drives autoplay in the app and headless runs.  Where a run stands follows from the tree alone (a turn made by an action
+bears that action's place in the script), so a run that was broken off goes on where it stopped: a reply that was cut off is asked
+for again beside it, and an action whose turn stands already is not done twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .actions import Refusal
-from .core.nodes import Reply, Status, User
-from .core.plan import Step, When
+from .core.nodes import Node, Part, Reply, Status, User
+from .core.plan import Plan, Step, When
 from .core.state import Attempt
 from .core.turn import Phase
 from .interventions import TABLE
+from .reading import MAIN
 
 if TYPE_CHECKING:
     from .session import Session
 
 BROKEN = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
 """A reply that ended so is an outage, not data: a run stops there."""
+
+Values = dict[str, str]
 
 
 def broken(session: Session) -> bool:
@@ -32,24 +37,20 @@ def broken(session: Session) -> bool:
 async def play(session: Session, paused: Callable[[], bool]) -> str:
     """Runs the plan from the current branch's tip.  Returns complete, partial (paused, stopped or cut off) or failed (no reply)."""
     plan = session.state().plan
-    if not plan.steps:
-        while not paused() and not broken(session):
-            latest = session.state().latest
-            stop = latest is not None and latest.phase is Phase.AMBIGUOUS and plan.on_ambiguous == "stop"
-            if stop or session.refusal("next") is not None:
-                break
-            await session.do("next")
-    if paused() or broken(session) or (not plan.steps and session.refusal("next") is None):
-        return "partial" if session.state().tally().attempts > broken(session) else "failed"
+    await _take_up(session)
+    while not (plan.steps or paused() or _stopped(session)) and session.refusal("next") is None:
+        await session.do("next")
+    if paused() or _stopped(session) or not (plan.steps or session.state().next_puzzle is None):
+        return _short(session)
     trunk = session.branch
     try:
-        for place, step in enumerate(plan.steps or plan.then):
-            for values in _occasions(session, place, step):
+        for place, step in enumerate(_script(plan)):
+            for attempt, values in _occasions(session, place, step):
                 if paused():
-                    return "partial"
-                await _carry_out(session, place, step, values)
+                    return _short(session)
+                await _carry_out(session, place, step, values, attempt)
                 if broken(session):
-                    return "partial"
+                    return _short(session)
                 if step.place == "fork":
                     await session.go(trunk)
     finally:
@@ -58,46 +59,145 @@ async def play(session: Session, paused: Callable[[], bool]) -> str:
     return "complete"
 
 
-async def _carry_out(session: Session, place: int, step: Step, values: dict[str, str]) -> None:
-    """One action; a self-score that a later step needs the list of is followed, in its own later turn, by the question which."""
-    await _mark(session, place, step.do, values)
-    later = (session.state().plan.steps or session.state().plan.then)[place + 1 :]
-    if step.do == "self-score" and "ask" not in values and any("claimed" in each.each for each in later) and not broken(session):
-        await _mark(session, place, step.do, {**values, "ask": "which", "in": "trunk"})
+def _script(plan: Plan) -> tuple[Step, ...]:
+    return plan.steps or plan.then
 
 
-async def _mark(session: Session, place: int, name: str, values: dict[str, str]) -> None:
-    """Does `name`, its turn bearing the step's place in the script."""
-    from dataclasses import replace
-
-    effect = session.decide(name, values)
-    if effect.turn:
-        effect = replace(effect, turn=(*effect.turn[:-1], replace(effect.turn[-1], step=place)))
-    await session.carry_out(effect)
+def _stopped(session: Session) -> bool:
+    """Whether the run cannot go on from the tip: its reply was cut off, or needs the operator to say what it means."""
+    state = session.state()
+    ambiguous = state.latest is not None and state.latest.phase is Phase.AMBIGUOUS
+    return broken(session) or (ambiguous and (session.hands or state.plan.on_ambiguous == "stop"))
 
 
-def _occasions(session: Session, place: int, step: Step) -> Iterator[dict[str, str]]:
-    """The fields of each time that `step` is still to be done."""
-    fields = {each.name for each in TABLE[step.do].fields(session.state(), session.context())}
-    values = dict(step.fields) | ({"in": step.place} if "in" in fields else {})
-    done = {
-        (part.step, part.puzzle)
-        for node in session.tree.walk(session.tip)
-        if isinstance(node_body := session.tree[node].body, User)
-        for part in node_body.parts
-    }
+def _short(session: Session) -> str:
+    """What a run that ends early is: partial, or failed where nothing came back."""
+    replies = (node.body for node in session.tree.above(session.tip))
+    return "partial" if any(isinstance(body, Reply) and body.status not in BROKEN for body in replies) else "failed"
+
+
+# Going on
+
+
+async def _take_up(session: Session) -> None:
+    """Asks again for a reply that was cut off, and from the fork of a scripted probe goes back to the trunk."""
+    if broken(session) or session.state().owed:
+        await session.do("regenerate")
+    first = _probe(session, session.tip)
+    if first is None or broken(session):
+        return
+    part = _marked(first)
+    assert part is not None and part.step is not None
+    await _ask_which(session, part.step)
+    base = first.parent or ""
+    for name in sorted(session.branches, key=lambda name: (session.branches[name] != base, name != MAIN, name)):
+        tip = session.branches[name]
+        holds = any(node.id == base for node in session.tree.above(tip))
+        if holds and _probe(session, tip) is None and not broken(session):
+            return await session.go(name)
+
+
+def _marked(node: Node) -> Part | None:
+    """The part that bears the place in the script of the action that made this turn."""
+    parts = node.body.parts if isinstance(node.body, User) else ()
+    return next((part for part in parts if part.step is not None), None)
+
+
+def _probe(session: Session, tip: str) -> Node | None:
+    """The turn with which the scripted fork began that ends at `tip`; None where that is no such fork."""
+    script = _script(session.state(tip).plan)
+    first: Node | None = None
+    for node in session.tree.above(tip):
+        if isinstance(node.body, User):
+            part = _marked(node)
+            last = first and _marked(first)
+            if part is None or part.step is None or (last and last.step != part.step):
+                break
+            if not (part.step < len(script) and script[part.step].place == "fork" and part.via == script[part.step].do):
+                break
+            first = node
+    if first is None or first.parent is None:
+        return None
+    # An action that has no fork of its own grows the branch that it stands on.
+    return first if _field(session, script[_step_of(first)], "in") else None
+
+
+def _step_of(node: Node) -> int:
+    part = _marked(node)
+    return part.step if part is not None and part.step is not None else -1
+
+
+# Doing
+
+
+def _field(session: Session, step: Step, name: str) -> bool:
+    """Whether the action has a field of this name to fill in."""
+    return name in {each.name for each in TABLE[step.do].fields(session.state(), session.context())}
+
+
+def _values(session: Session, step: Step) -> Values:
+    return dict(step.fields) | ({"in": step.place} if _field(session, step, "in") else {})
+
+
+async def _carry_out(session: Session, place: int, step: Step, values: Values, attempt: Attempt | None) -> None:
+    """One action.  One that is about no puzzle by itself, such as a challenge, is done where the attempt's reply was the last word."""
+    if attempt is not None and "puzzle" not in values and values.get("in") == "fork":
+        await session.do("fork", cursor=attempt.reply)
+        values = values | {"in": "trunk"}
+    await _mark(session, place, step.do, values, attempt)
+    await _ask_which(session, place)
+
+
+async def _ask_which(session: Session, place: int) -> None:
+    """Follows a self-score, in a later turn of its own, by the question which, if a later action needs the list."""
+    script = _script(session.state().plan)
+    step, last = script[place], session.state().last_part
+    needed = step.do == "self-score" and "ask" not in step.fields and any("claimed" in each.each for each in script[place + 1 :])
+    if needed and not broken(session) and last is not None and not last.template.endswith("which"):
+        await _mark(session, place, step.do, _values(session, step) | {"ask": "which", "in": "trunk"}, None)
+
+
+async def _mark(session: Session, place: int, name: str, values: Values, attempt: Attempt | None) -> None:
+    """Does `name`, what it says bearing its place in the script and its puzzle."""
+    effect = session.decide(name, values, attempt.reply if attempt is not None else None)
+    known = session.queue()
+
+    def mark(part: Part) -> Part:
+        puzzle = part.puzzle or (attempt.puzzle.id if attempt is not None else "")
+        return part if part in known else replace(part, step=place, puzzle=puzzle)
+
+    queue = tuple(map(mark, effect.queue)) if effect.queue is not None else None
+    await session.carry_out(replace(effect, turn=tuple(map(mark, effect.turn)), queue=queue))
+
+
+def _occasions(session: Session, place: int, step: Step) -> Iterator[tuple[Attempt | None, Values]]:
+    """Each time that `step` is still to be done: the attempt it is `for`, and its fields.  What is refused is passed over."""
+    values = _values(session, step)
+    done = _done(session, place)
     if not step.each:
-        if (place, "") not in done and _refused(session, step) is None:
-            yield values
+        if not done and _can(session, step, values, None):
+            yield None, values
         return
     for attempt in _chosen(session, step.each):
-        if (place, attempt.puzzle.id) not in done and _holds(step.when, attempt):
-            yield values | {"puzzle": str(attempt.position)}
+        each = values | ({"puzzle": str(attempt.position)} if _field(session, step, "puzzle") else {})
+        if attempt.puzzle.id not in done and _holds(step.when, attempt) and _can(session, step, each, attempt):
+            yield attempt, each
 
 
-def _refused(session: Session, step: Step) -> Refusal | None:
-    reason = session.refusal(step.do)
-    return Refusal(reason) if reason else None
+def _can(session: Session, step: Step, values: Values, attempt: Attempt | None) -> bool:
+    try:
+        session.decide(step.do, values, attempt.reply if attempt is not None else None)
+    except Refusal:
+        return False
+    return True
+
+
+def _done(session: Session, place: int) -> set[str]:
+    """The puzzles ("" for none) that the action at `place` was already done for, on this trunk or in a fork of it."""
+    trunk = [node.id for node in session.tree.above(session.tip)]
+    below = {node for above in trunk for node in session.tree.kids(above)}
+    parts = [part for node in (*trunk, *below) if isinstance(user := session.tree[node].body, User) for part in user.parts]
+    return {part.puzzle for part in (*parts, *session.queue()) if part.step == place}
 
 
 def _chosen(session: Session, each: tuple[str, ...]) -> list[Attempt]:
@@ -111,36 +211,3 @@ def _chosen(session: Session, each: tuple[str, ...]) -> list[Attempt]:
         claimed = claimed_right(session)
         return [a for a in attempts if a.position in claimed]
     return [a for a in attempts if a.puzzle.id in each]
-
-
-def claimed_right(session: Session) -> frozenset[int]:
-    """The positions that the subject listed when last asked, below the tip, which it got right; empty where it never said."""
-    latest: list[int] = []
-    for node in session.tree.walk(session.tip):
-        claim = session.tree.said(node).get(("", "claim"))
-        if isinstance(claim, dict) and isinstance(claim.get("which"), list):
-            latest = claim["which"]
-    return frozenset(latest)
-
-
-def _holds(when: When | None, attempt: Attempt) -> bool:
-    """Whether a step's condition is true of an attempt; an unknown value is never true."""
-    if when is None:
-        return True
-    value = getattr(attempt, when.field, None)
-    if value is None:
-        return False
-    match when.op:
-        case "is":
-            return str(value) == when.value
-        case "not":
-            return str(value) != when.value
-        case "has":
-            return when.value in (value if isinstance(value, tuple) else str(value))
-        case "lt" | "gt":
-            try:
-                number, bound = float(value), float(when.value)
-            except (TypeError, ValueError):
-                return False
-            return number < bound if when.op == "lt" else number > bound
-    return False

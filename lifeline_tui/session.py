@@ -39,7 +39,7 @@ from .core.tree import Tree
 from .core.wording import Templates, system
 from .interventions import TABLE
 from .reading import MAIN, Reading
-from .store import Draft, Store
+from .store import BadReference, Draft, Store
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
 
 
@@ -71,6 +71,7 @@ class Session(Reading):
         self._cancelled = False
         self._capabilities: Capabilities | None = None
         self._paused = False
+        self._playing: asyncio.Event | None = None
         self._working = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -92,6 +93,15 @@ class Session(Reading):
         node = node or self.tip
         if node in self._queues:
             return self._queues[node]
+        planned = self._due(node)
+        if not planned or not self._queues:
+            return planned
+        # What the plan gave further up, and the operator took back there, does not come again.
+        above = [each.id for each in self.tree.above(node) if each.id in self._queues]
+        settled = {(part.reply, part.puzzle) for place in above for part in self._due(place)}
+        return tuple(part for part in planned if (part.reply, part.puzzle) not in settled)
+
+    def _due(self, node: str) -> tuple[Part, ...]:
         return due(self.state(node), self.templates) if isinstance(self.tree[node].body, Reply | Assistant) else ()
 
     def context(self, cursor: str | None = None) -> Context:
@@ -149,28 +159,30 @@ class Session(Reading):
 
     async def carry_out(self, effect: Effect) -> None:
         """What was decided, whole and in one transaction, and then the call it owes.  Raises Refusal while another turn is open."""
-        if not self._working:
-            await self.save()
-        if effect.remarks:
-            await self.remark(effect.remarks)
-        if effect.queue is not None:
-            self._queues[self.tip] = effect.queue
-            await self._write(
-                self._write.store.set_view_state, self.id, f"queue:{self.tip}", [as_data(part) for part in effect.queue]
-            )
-        if effect.tip:
-            await self._move(self.branch, self._before() or self.tip)
-        elif effect.turn or effect.forged or effect.call or effect.fork:
-            if self._working:
-                raise Refusal("A reply is still arriving: escape cancels it.")
+        if effect.moves and self._working:
+            raise Refusal("A reply is still arriving: escape cancels it.")
+        if effect.moves:
             self._working, self._cancelled = True, False
             self._idle.clear()
-            try:
+        try:
+            if effect.moves or not self._working:
+                await self.save()
+            if effect.remarks:
+                await self.remark(effect.remarks)
+            if effect.queue is not None:
+                await self._keep(self.tip, effect.queue)
+            if effect.moves:
                 await self._extend(effect)
-            finally:
+        finally:
+            if effect.moves:
                 self._working = False
                 self._idle.set()
         self.listen(Grew())
+
+    async def _keep(self, tip: str, queue: tuple[Part, ...]) -> None:
+        """Makes `queue` what waits at `tip`."""
+        await self._write(self._write.store.set_view_state, self.id, f"queue:{tip}", [as_data(part) for part in queue])
+        self._queues[tip] = queue
 
     async def remark(self, remarks: Sequence[Remark]) -> None:
         """Writes what is said about stored nodes."""
@@ -210,6 +222,8 @@ class Session(Reading):
 
     async def _extend(self, effect: Effect) -> None:
         """Appends a turn, and the call that it owes, in one transaction; then makes the call."""
+        if effect.tip:
+            return await self._move(self.branch, self._before() or self.tip)
         parent = effect.parent or self.tip
         branch = self.free_name(effect.fork) if effect.fork else self.branch
         bodies: list[Body] = []
@@ -329,15 +343,24 @@ class Session(Reading):
         self._paused = True
 
     async def play(self) -> str:
-        """Runs the plan from here to its end, or until paused or a call fails.  Returns complete, partial or failed."""
+        """Runs the plan from here to its end, or until paused or a call fails.  Returns complete, partial or failed.  Raises Refusal."""
         from .script import play
 
+        if self._playing is not None:
+            raise Refusal("The plan is running already.")
         self._paused = False
-        return await play(self, lambda: self._paused)
+        self._playing = asyncio.Event()
+        try:
+            return await play(self, lambda: self._paused)
+        finally:
+            self._playing.set()
+            self._playing = None
 
     async def close(self) -> None:
         """Cancels what is arriving, keeps it, and gives the session up."""
         self.cancel()
+        if self._playing is not None:
+            await self._playing.wait()
         await self._idle.wait()
         await self.save()
         await self._write(self._write.store.release, self.id)
@@ -378,7 +401,10 @@ async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templ
     await writer(store.own, id)
     tree = Tree(await writer(store.nodes, id), await writer(store.annotations, id))
     branches = {branch.name: branch.tip for branch in await writer(store.branches, id)}
-    root = next(node.body for node in tree.nodes.values() if isinstance(node.body, Root))
+    root = next((node.body for node in tree.nodes.values() if isinstance(node.body, Root)), None)
+    if root is None or not branches:
+        await writer(store.release, id)
+        raise BadReference(f"Session {id} is empty: the program ended before its first turn was written.")
     view = await writer(store.view_states, id)
     queues = {
         key.removeprefix("queue:"): tuple(from_data(Part, data) for data in value)

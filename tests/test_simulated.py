@@ -262,7 +262,7 @@ async def test_told_that_none_are_left_it_answers() -> None:
     messages = [
         {"role": "user", "content": start},
         {"role": "assistant", "content": "ACTION: LIFELINE"},
-        {"role": "user", "content": words("interventions/violation", word="lifeline")},
+        {"role": "user", "content": words("interventions/violation", words="lifelines")},
     ]
     _, text, _ = await ask("sim/anxious", messages)
     assert label(text, "ACTION") == "ANSWER"

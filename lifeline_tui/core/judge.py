@@ -21,9 +21,10 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
     """Remarks about a turn that answers `state`'s open attempts or a self-score.  `state` is that of the turn's parent."""
     asked = [attempt for attempt in state.attempts if attempt.open]
     text = plain(body.spans)
-    if call is not None and call.renderer == BASE:
-        text = cut_base(text, BASE_STOP)
     complete = not isinstance(body, Reply) or body.status is Status.COMPLETE
+    if call is not None and call.renderer == BASE:
+        own = cut_base(text, BASE_STOP)
+        complete, text = complete or len(own) < len(text), own  # what runs on past its turn has ended that turn
     if not asked:
         return _claim(state, text) if complete else []
     word = state.plan.lifeline_word

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .chance import draw, pick
 from .nodes import Origin, Part
 from .puzzle import Puzzle
-from .state import SETTLED, Attempt, State, tell
+from .state import SETTLED, Attempt, State
 from .turn import Phase
 from .wording import Templates, praise, reveal, score, verdict
 
@@ -31,20 +31,15 @@ def due(state: State, templates: Templates) -> tuple[Part, ...]:
     feedback = state.plan.feedback
     if feedback.kind == "none":
         return ()
-    settled = [a for a in state.attempts if not a.told and a.phase in SETTLED and a.outcome is not Phase.VIOLATED]
+    settled = [a for a in state.attempts if a.phase in SETTLED and a.outcome is not Phase.VIOLATED]
     if state.next_puzzle is not None:
         settled = [a for a in settled if state.posed - a.position >= feedback.delay]
     if feedback.on_skip == "none":
         settled = [a for a in settled if a.outcome is not Phase.SKIPPED]
-    parts: list[Part] = []
-    for attempt in settled:
-        parts += _about(state, attempt, templates)
-    if feedback.kind == "score" and settled:
-        told = state
-        for part in parts:
-            told = tell(told, part)
-        parts.append(score(settled[-1], templates, told.score_shown))
-    return tuple(parts)
+    if feedback.kind == "score":
+        last = settled[-1] if settled else None
+        return (score(last, templates, state.score_shown),) if last is not None and not last.told else ()
+    return tuple(part for attempt in settled if not attempt.told for part in _about(state, attempt, templates))
 
 
 def _about(state: State, attempt: Attempt, templates: Templates) -> list[Part]:

@@ -215,15 +215,13 @@ def _take_in(state: State, node: Node, part: Part) -> State:
         )
         state = tell(state, part)
         return replace(state, attempts=(*state.attempts, attempt))
-    if part.kind is PartKind.FEEDBACK:
-        return tell(state, part)
-    if part.via == "budget" and part.budget_shown is not None:
-        return replace(state, offered=state.used + part.budget_shown)
-    return state
+    return tell(state, part)
 
 
 def tell(state: State, part: Part) -> State:
-    """The state once the subject has read `part`, if that is feedback on an attempt."""
+    """The state once the subject has read `part`, if that is feedback on an attempt or a new budget."""
+    if part.via == "budget" and part.budget_shown is not None:
+        return replace(state, offered=state.used + part.budget_shown)
     if part.kind is not PartKind.FEEDBACK or not part.reply:
         return state
     told = Told(part.feedback, part.shown, part.truthful)

@@ -90,8 +90,10 @@ def rules(plan: Plan, templates: Templates, count: int, seed: int) -> Part:
 def item(state: State, templates: Templates, puzzle: Puzzle, position: int, *, told: tuple[Part, ...] = ()) -> Part:
     """A puzzle as it is posed, with the budget and score that the subject has been shown.
 
-    `told` is the feedback that goes out in the same turn: the score counts it.
+    `told` goes out in the same turn, before it: score and budget count it.
     """
+    for each in told:
+        state = tell(state, each)
     batch = state.plan.presentation == "batch"
     name = "rules/item-batch" if batch else "rules/item"
     values = {"i": str(position), "text": puzzle.text} | ({} if batch else {"n": str(len(state.root.puzzles))})
@@ -113,15 +115,8 @@ def item(state: State, templates: Templates, puzzle: Puzzle, position: int, *, t
         record=puzzle,
         position=position,
         budget_shown=state.left,
-        score_shown=told_score(state, told),
+        score_shown=state.score_shown,
     )
-
-
-def told_score(state: State, parts: tuple[Part, ...]) -> float:
-    """The score as the subject would count it once it has read `parts`."""
-    for each in parts:
-        state = tell(state, each)
-    return state.score_shown
 
 
 def system(plan: Plan, templates: Templates) -> System | None:
@@ -167,10 +162,8 @@ def violation(attempt: Attempt, templates: Templates, word: str) -> Part:
     """Tells that the budget is spent and poses the same puzzle again: its answer is a new attempt at it."""
     made = part(templates, "interventions/violation", {"words": plural(word)}, PartKind.FEEDBACK, "next")
     about = _about(made, attempt, "violation", None, None)
-
     return replace(about, record=attempt.puzzle, position=attempt.position, budget_shown=0)
 
 
 def _about(made: Part, attempt: Attempt, kind: str, shown: str | None, truthful: bool | None) -> Part:
-
     return replace(made, puzzle=attempt.puzzle.id, reply=attempt.reply, feedback=kind, shown=shown, truthful=truthful)

@@ -24,8 +24,16 @@ FORMATS = {
 Export = Callable[[Reader, Sequence[str], TextIO, bool], None]
 
 
+PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""What is wrong with where to write, not with the disk."""
+
+
 class ExportError(Exception):
     """An export cannot be made as asked.  The message is for the operator."""
+
+
+class ExportFailed(ExportError):
+    """The place is right, but the export did not succeed: a full disk, say."""
 
 
 def exporter(format: str) -> Export:
@@ -50,4 +58,5 @@ def write(format: str, store: Reader, sessions: Sequence[str], path: Path, *, bl
             os.unlink(name)
             raise
     except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+        kind = ExportError if isinstance(error, PLACE) else ExportFailed
+        raise kind(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -20,11 +20,12 @@ LEGEND = "Who wrote what: `model` the subject · `template` the tool's fixed wor
 def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Every session in turn, one heading each; `blind` leaves out subject and plan."""
     for session in sessions:
-        for line in _session(store, session, blind):
+        for line in record(store, session, blind):
             out.write(line + "\n")
 
 
-def _session(store: Reader, session: str, blind: bool) -> Iterator[str]:
+def record(store: Reader, session: str, blind: bool, branch: str | None = None) -> Iterator[str]:
+    """The lines of one session, or of one branch of it.  Raises BadReference."""
     row = store.session(session)
     tree = Tree(store.nodes(session), store.annotations(session))
     yield f"# {_plain(row.id if blind else row.title)}"
@@ -35,9 +36,12 @@ def _session(store: Reader, session: str, blind: bool) -> Iterator[str]:
         yield ""
     yield LEGEND
     printed: set[str] = set()
-    branches = [(branch.name, branch.tip) for branch in store.branches(session)]
-    held = {node.id for _, tip in branches for node in tree.above(tip)}
-    branches += [("(no name)", leaf) for leaf in tree.leaves() if leaf not in held]
+    branches = [(each.name, each.tip) for each in store.branches(session)]
+    if branch is None:
+        held = {node.id for _, tip in branches for node in tree.above(tip)}
+        branches += [("(no name)", leaf) for leaf in tree.leaves() if leaf not in held]
+    else:
+        branches = [(branch, store.branch(session, branch).tip)]
     for name, tip in branches:
         yield ""
         yield f"## Branch {_plain(name)}"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -49,6 +50,15 @@ class Reader:
     def connection(self) -> sqlite3.Connection:
         """For the views and for exports: read from it, nothing else."""
         return self._conn
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """All that is read inside is as it was at one moment, whoever writes meanwhile."""
+        self._conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._conn.execute("ROLLBACK")
 
     def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
@@ -92,6 +102,14 @@ class Reader:
         return [
             Branch(*row) for row in self._all("SELECT session, name, tip FROM branches WHERE session = ? ORDER BY name", session)
         ]
+
+    def branch(self, session: str, name: str) -> Branch:
+        """The branch `name` of `session`.  Raises BadReference."""
+        found = self.branches(session)
+        for each in found:
+            if each.name == name:
+                return each
+        raise BadReference(f"Session {session} has no branch {name!r}; it has {', '.join(each.name for each in found) or 'none'}.")
 
     # The tree
 

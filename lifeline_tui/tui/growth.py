@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 
 from ..core.nodes import Assistant, Node, Reply, Root, Status, User
 from ..core.state import Attempt
 from ..session import Session
-from .rail import Twig
+from .rail import Grove, Twig
 
 
-def twigs(session: Session) -> Iterator[Twig]:
-    """Parents before children.  A branch's name stands at its tip."""
-    names: dict[str, str] = {}
-    for name, tip in session.branches.items():
-        names[tip] = f"{names[tip]}, {name}" if tip in names else name
-    shown: dict[str, str | None] = {}
-    for id in session.tree.walk():
-        node = session.tree[id]
-        above = shown[node.parent] if node.parent is not None else None
-        if isinstance(node.body, Root | Reply | Assistant) or (isinstance(node.body, User) and not session.tree.kids(id)):
-            yield _twig(session, node, above, names.get(id, ""))
-            shown[id] = id
-        else:
-            shown[id] = above
+class Growth:
+    """The session's tree as a grove that grows with it: a turn is looked at once, and again when something more is said about it."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.forget()
+
+    def forget(self) -> None:
+        """An operator's remark may change how other turns are read too."""
+        self.grove = Grove()
+        self._read = 0
+        self._shown: dict[str, str | None] = {}
+        self._said: dict[str, int] = {}
+        self._named: dict[str, str] = {}
+
+    def twig_at(self, node: str) -> str:
+        """The nearest turn at or above `node` that the rail shows."""
+        return self._shown[node] or node
+
+    def grow(self) -> Grove:
+        """Takes in what is new since the last time."""
+        tree = self.session.tree
+        if any(isinstance(tree[id].body, User) and tree.kids(id) for id in self._bare()):
+            self.forget()
+        new = list(islice(tree.nodes.values(), self._read, None))
+        self._read += len(new)
+        for node in new:
+            above = self._shown[node.parent] if node.parent is not None else None
+            turn = isinstance(node.body, Root | Reply | Assistant) or (isinstance(node.body, User) and not tree.kids(node.id))
+            self._shown[node.id] = node.id if turn else above
+        names = self._names()
+        stale = {node.id for node in new if self._shown[node.id] == node.id}
+        stale |= {id for id in {*names, *self._named} if names.get(id) != self._named.get(id)}
+        stale |= {id for id, said in self._said.items() if len(tree.notes.get(id, ())) != said}
+        for id in sorted(stale, key=lambda id: tree[id].seq):
+            node = tree[id]
+            self.grove.add(_twig(self.session, node, self._shown[node.parent] if node.parent else None, names.get(id, "")))
+            self._said[id] = len(tree.notes.get(id, ()))
+        self._named = names
+        return self.grove
+
+    def _bare(self) -> list[str]:
+        """Shown user turns that had no reply, not even a call."""
+        return [id for id, twig in self.grove.twigs.items() if "posed" in twig.marks]
+
+    def _names(self) -> dict[str, str]:
+        """Branches by the turn at their tip."""
+        names: dict[str, str] = {}
+        for name, tip in self.session.branches.items():
+            at = self.twig_at(tip)
+            names[at] = f"{names[at]}, {name}" if at in names else name
+        return names
 
 
 def _twig(session: Session, node: Node, above: str | None, name: str) -> Twig:

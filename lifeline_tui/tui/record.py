@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ..core.nodes import Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
 from ..core.state import Attempt, State
 from ..core.wording import lifelines, plural, points
-from ..reading import Reading
+from ..reading import MAIN, Reading
 from ..session import Session
 from .blocks import Block
 
@@ -24,14 +24,35 @@ HEADINGS = {
 }
 
 
-def blocks(session: Session) -> list[Block]:
-    """The current branch from its root to what has not been sent yet."""
-    made = [block for node in session.tree.path(session.tip) for block in of_node(session, node)]
+class Record:
+    """A session's path as blocks.  A stored node's blocks are made once, and again when something more is said about it."""
+
+    def __init__(self, session: Reading) -> None:
+        self.session = session
+        self._made: dict[str, tuple[int, list[Block]]] = {}
+
+    def forget(self) -> None:
+        """An operator's remark may change how other turns are read too."""
+        self._made.clear()
+
+    def path(self, tip: str | None = None) -> list[Block]:
+        """The blocks from the root to `tip` (default: the branch's), the very same objects for what has not changed."""
+        session = self.session
+        return [block for node in session.tree.path(tip or session.tip) for block in self._of(node)]
+
+    def _of(self, node: Node) -> list[Block]:
+        said = len(self.session.tree.notes.get(node.id, ()))
+        kept = self._made.get(node.id)
+        if kept is None or kept[0] != said:
+            kept = self._made[node.id] = said, list(of_node(self.session, node))
+        return kept[1]
+
+
+def coming(session: Session) -> list[Block]:
+    """What follows the stored path: the reply that is arriving, or else the feedback that waits for the next turn."""
     if session.partial is not None:
-        made += arriving(session)
-    else:
-        made += [_part(f"queue#{number}", part, ("queued",), dim=True) for number, part in enumerate(session.queue())]
-    return made
+        return arriving(session)
+    return [_part(f"queue#{number}", part, ("queued",), dim=True) for number, part in enumerate(session.queue())]
 
 
 def arriving(session: Session) -> list[Block]:
@@ -160,15 +181,47 @@ def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
     return (", ".join(f"{number} {word}" for word, number in counts.items()),)
 
 
-def standing(state: State) -> str:
+def home(session: Reading) -> str:
+    """The branch on which everything began."""
+    return MAIN if MAIN in session.branches else next(iter(session.branches))
+
+
+def parent_branch(session: Reading) -> tuple[str, str | None]:
+    """The branch that the current one left, and the node where it did: the one with which it shares most, if that was there first."""
+    mine = [node.id for node in session.tree.path(session.tip)]
+    place = {id: depth for depth, id in enumerate(mine)}
+    found: list[tuple[int, bool, str]] = []
+    for name, tip in session.branches.items():
+        if name == session.branch:
+            continue
+        first = None
+        for node in session.tree.above(tip):
+            if node.id in place:
+                break
+            first = node
+        else:
+            continue
+        depth = place[node.id]
+        own = session.tree[mine[depth + 1]] if depth + 1 < len(mine) else None
+        if own is not None and (first is None or first.seq < own.seq):
+            found.append((depth, name == home(session), name))
+    if not found:
+        above = home(session)
+        shared = next((node.id for node in session.tree.above(session.branches[above]) if node.id in place), None)
+        return above, shared
+    depth, _, name = max(found)
+    return name, mine[depth]
+
+
+def standing(state: State, brief: bool = False) -> str:
     """The line above everything: where we are, and both scores."""
     plan = state.plan
     done = len([a for a in state.standing if a.reply])
     bits = [f"true {points(state.score_true)} · shown {points(state.score_shown)} of {done}"]
     if state.offered is not None:
-        bits.append(f"{plural(plan.lifeline_word)} {state.left}/{state.offered}")
+        bits.append(f"{'left' if brief else plural(plan.lifeline_word)} {state.left}/{state.offered}")
     if state.fakes_shown:
-        bits.append(f"fakes shown {state.fakes_shown}")
+        bits.append(f"{'fakes' if brief else 'fakes shown'} {state.fakes_shown}")
     if state.forged:
         bits.append(f"forged {state.forged}")
     return " · ".join(bits)

@@ -6,6 +6,7 @@ Painted before anything heavy is imported: plans are names of files until then, 
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 FIRST = "lifelines-10"
 """The plan under the cursor when the app opens."""
+
+SETTLED = 0.05
+"""Seconds from showing the screen to reading what is stored, so that the first paint and a first key need not wait for it."""
 
 ABOUT = "Step a language model through puzzles, tell it the truth or not, fork, and keep everything."
 
@@ -67,26 +71,23 @@ class StartScreen(Screen[None]):
         self.query_one(OptionList).focus()
 
     def on_screen_resume(self) -> None:
-        self.call_after_refresh(self.load)
+        self.set_timer(SETTLED, self.load)
 
     @work(exclusive=True)
     async def load(self) -> None:
-        """Stored sessions and what the plans are about, once the screen stands."""
+        """Stored sessions and what the plans are about, once the screen stands; nothing while another screen covers it."""
+        if not self.is_current:
+            return
+        await asyncio.to_thread(import_module, "lifeline_tui.lab")  # the import takes long; the lab itself is made on this thread
         from ...store import StoreError
 
-        def read() -> list[tuple[str, str, str]]:
-            return [
-                (row.id, row.title, _described(row.model, row.simulated, row.attempts, row.updated_at))
-                for row in self.app.lab.rows(limit=5)
-            ]
-
         try:
-            rows = await asyncio.to_thread(read)
+            rows = await asyncio.to_thread(self.app.lab.rows, limit=5)
         except StoreError as error:
             self.notify(str(error), severity="error", timeout=15)
             rows = []
         self.abouts = await asyncio.to_thread(_plan_abouts)
-        self.fill(rows)
+        self.fill([(row.id, row.title, _described(row.model, row.simulated, row.attempts, row.updated_at)) for row in rows])
 
     def fill(self, sessions: list[tuple[str, str, str]]) -> None:
         """The menu, with the cursor where it was or on the first plan."""

@@ -1,53 +1,142 @@
-"""The bar of actions: every intervention with its key, greyed when it cannot be done now.  A greyed key still answers: it says why."""
+"""The bar of actions: whole items, the most useful first, greyed when they cannot be done now.
+
+A greyed one still answers its key or a click: it says why.  The bar never changes its height or its order, so that nothing jumps.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from textual import events
 from textual.binding import Keymap
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from ...interventions import TABLE
 from ...session import Session
-from ..show import shown_line
+from ..show import shown, shown_line
 
-SHORT = ("next", "autoplay", "reveal", "fake", "verdict", "praise", "workings", "self-score", "challenge", "key-check", "why-skip")
-NAMES = {"semicolon": ";", "full_stop": ".", "question_mark": "?"}
+USEFUL = (
+    *("next", "autoplay", "reveal", "fake", "workings", "self-score", "challenge", "free", "edit", "forge", "fork", "regenerate"),
+    *("undo", "verdict", "key-check", "why-skip", "grade", "note", "label", "bookmark", "praise", "rule-check", "budget"),
+)
+"""What stands in the bar for as long as there is room; the rest is behind help and the palette."""
+KEYS = {
+    **{"semicolon": ";", "full_stop": ".", "question_mark": "?", "slash": "/", "backspace": "bksp", "escape": "esc"},
+    **{"left_square_bracket": "[", "right_square_bracket": "]"},
+}
+GAP = 2
+LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the bar at column `x` of line `y`.  `name` is an intervention's, or "cancel" or "help"."""
+
+    name: str
+    key: str
+    label: str
+    x: int
+    y: int
+
+    @property
+    def width(self) -> int:
+        return len(self.key) + 1 + len(self.label)
+
+
+def key_name(key: str) -> str:
+    """The first of a binding's keys, as the operator knows it."""
+    first = key.split(",")[0]
+    return KEYS.get(first, first)
+
+
+def key_of(name: str, keymap: Keymap) -> str:
+    """The key of an intervention as it is shown, the operator's own if remapped."""
+    return key_name(keymap.get(name, TABLE[name].key))
+
+
+def laid_out(width: int, keymap: Keymap) -> list[Item]:
+    """The items of a bar `width` cells wide: two lines of whole items, the way out and help at the end of the last."""
+    tail = [
+        ("cancel", key_name(keymap.get("cancel", "escape")), "cancel"),
+        ("help", key_name(keymap.get("help", "question_mark")), "help"),
+    ]
+    end = sum(len(key) + 1 + len(label) + GAP for _, key, label in tail) - GAP
+    made: list[Item] = []
+    x = y = 0
+    names = iter([*USEFUL, *(name for name in TABLE if name not in USEFUL)])
+    name = next(names, None)
+    while name is not None and y < LINES:
+        item = Item(name, key_of(name, keymap), TABLE[name].label, x, y)
+        if x + item.width <= width - (end + GAP if y == LINES - 1 else 0):
+            made.append(item)
+            x += item.width + GAP
+            name = next(names, None)
+        else:
+            x, y = 0, y + 1
+    x = width - end
+    for name, key, label in tail:
+        made.append(Item(name, key, label, x, LINES - 1))
+        x += made[-1].width + GAP
+    return made
 
 
 class Actions(Widget):
-    """Renders from the table and the state."""
+    """Renders from the table and the state; a click does what the key does."""
 
     DEFAULT_CSS = """
-    Actions { height: auto; max-height: 2; background: $panel; padding: 0 1; }
+    Actions { height: 2; background: $panel; padding: 0 1; }
     """
+
+    class Chosen(Message):
+        """An item was clicked: the name of an intervention, "cancel" or "help"."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
 
     def __init__(self, session: Session, keymap: Keymap) -> None:
         super().__init__()
         self.session, self.keymap = session, keymap
         self.cursor: str | None = None
 
+    def items(self) -> list[Item]:
+        return laid_out(self.size.width, self.keymap)
+
     def render(self) -> Content:
-        bits: list[Content] = []
-        if self.session.busy:
-            bits.append(Content.assemble(shown_line("esc", "bold $accent"), shown_line(" cancel, keeping what came")))
-        width = self.size.width - 2
-        used = 0
-        for name, entry in TABLE.items():
-            key = key_of(name, self.keymap)
-            refused = self.session.refusal(name, self.cursor)
-            bit = Content.assemble(
-                shown_line(key, "$text-disabled" if refused else "bold $accent"),
-                shown_line(f" {entry.label}", "$text-disabled" if refused else ""),
+        lines = [Content("") for _ in range(LINES)]
+        for item in self.items():
+            grey = self.why_not(item.name) is not None
+            label = item.label
+            if item.name == "cancel" and not self.session.busy:
+                label = "leave ".ljust(len(label))
+            lines[item.y] = Content.assemble(
+                lines[item.y],
+                " " * (item.x - lines[item.y].cell_length),
+                shown_line(item.key, "$text-disabled" if grey else "bold $accent"),
+                shown_line(f" {label}", "$text-disabled" if grey else ""),
             )
-            if used + bit.cell_length + 2 > 2 * width - 12:
-                break
-            used += bit.cell_length + 2
-            bits.append(bit)
-        bits.append(Content.assemble(shown_line("?", "bold $accent"), shown_line(" help")))
-        return Content("  ").join(bits)
+        return Content("\n").join(lines)
 
+    def why_not(self, name: str) -> str | None:
+        """Why an item cannot be done now; None when it can."""
+        return self.session.refusal(name, self.cursor) if name in TABLE else None
 
-def key_of(name: str, keymap: Keymap) -> str:
-    """The key of an intervention as it is shown, the operator's own if remapped."""
-    key = keymap.get(name, TABLE[name].key).split(",")[0]
-    return NAMES.get(key, key)
+    def at(self, x: int, y: int) -> Item | None:
+        """The item under a cell of the bar."""
+        return next((item for item in self.items() if item.y == y and item.x <= x < item.x + item.width), None)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        place = event.get_content_offset(self)
+        item = self.at(place.x, place.y) if place is not None else None
+        if item is None or item.name not in TABLE:
+            self.tooltip = None
+        else:
+            self.tooltip = shown(self.why_not(item.name) or TABLE[item.name].about)
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        item = self.at(place.x, place.y) if place is not None else None
+        if item is not None:
+            self.post_message(self.Chosen(item.name))

@@ -1,4 +1,7 @@
-"""The puzzle card: the puzzle in play or the one that is next, its hidden key, its fakes, and how the attempts have gone."""
+"""The puzzle card: the puzzle at the cursor or in play, or the one that is next, its hidden key, and how the attempts have gone.
+
+The key and the fakes stay hidden until they are asked for, since the operator may be playing along; the next puzzle hides its own again.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from ...core.nodes import Call, Reply
+from ...core.nodes import Reply
+from ...core.puzzle import Puzzle
 from ...core.state import Attempt, State
 from ...session import Session
 from ..glyphs import Glyphs, glyphs_of
@@ -17,10 +21,12 @@ STEPS = {"easy": 1, "medium": 2, "hard": 3}
 
 
 class Card(Widget):
-    """Renders from the session's state.  `peek` shows the key; `compact` leaves the puzzle's text to the transcript."""
+    """Renders from the session's state.  `peeked` is the id of the puzzle whose key is shown; `cursor` the node pointed at.
+    With `compact` it is a strip of two lines, and more only while peeking."""
 
-    peek: reactive[bool] = reactive(False)
+    peeked: reactive[str] = reactive("", layout=True)
     compact: reactive[bool] = reactive(False, layout=True)
+    cursor: reactive[str | None] = reactive(None, layout=True)
 
     DEFAULT_CSS = """
     Card { height: auto; padding: 0 1; }
@@ -30,90 +36,94 @@ class Card(Widget):
         super().__init__(id=id)
         self.session = session
 
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt under the cursor, or else the latest."""
+        state = self.session.state()
+        here = [a for a in state.attempts if self.cursor and self.cursor in (a.item, a.call, a.reply)]
+        return here[-1] if here else state.latest
+
+    @property
+    def puzzle(self) -> Puzzle | None:
+        """The puzzle that the card is about."""
+        return self.attempt.puzzle if self.attempt is not None else self.session.state().next_puzzle
+
+    def peek(self) -> None:
+        """Shows the key and the fakes, or hides them again."""
+        id = self.puzzle.id if self.puzzle is not None else ""
+        self.peeked = "" if self.peeked == id else id
+
     def render(self) -> Content:
         state, glyphs = self.session.state(), glyphs_of(self)
-        lines = self._puzzle(state, glyphs) + self._course(state, glyphs)
-        if not self.compact:
-            lines += self._cost()
-        return Content("\n").join(lines)
-
-    def _puzzle(self, state: State, glyphs: Glyphs) -> list[Content]:
-        attempt = state.latest
-        coming = state.next_puzzle
-        total = len(state.root.puzzles)
-        if attempt is None or (not attempt.open and not attempt.reply):
-            attempt = None
-        if attempt is None:
-            if coming is None:
-                return [shown("no puzzles", "$text-muted")]
-            return [
-                shown_line(f"NEXT: PUZZLE 1 of {total}", "bold"),
-                shown_line("n sends it", "$text-muted"),
-                *([] if self.compact else [shown_line(""), shown(coming.text)]),
+        puzzle = self.puzzle
+        if puzzle is None:
+            return shown("no puzzles", "$text-muted")
+        attempt = self.attempt
+        head = f"PUZZLE {attempt.position} of {len(state.root.puzzles)}" if attempt else f"NEXT: PUZZLE 1 of {len(state.root.puzzles)}"
+        kind = f"{puzzle.family} {puzzle.stratum} {meter(STEPS.get(puzzle.stratum, 0), 3, glyphs)}"
+        if self.compact:
+            gap = Content("  ")
+            lines = [
+                gap.join([shown_line(head, "bold"), shown_line(kind, "$text-muted"), self._key(puzzle, glyphs)]),
+                gap.join([*self._told(attempt), *self._course(state, glyphs)]),
+                *self._fakes(puzzle),
             ]
-        puzzle = attempt.puzzle
-        bar = meter(STEPS.get(puzzle.stratum, 0), 3, glyphs)
-        key = puzzle.answer.value if self.peek else glyphs.hidden * 4
-        lines = [
-            Content.assemble(
-                shown_line(f"PUZZLE {attempt.position} of {total}", "bold"),
-                shown_line(f"  {puzzle.family} {puzzle.stratum} {bar}", "$text-muted"),
-            ),
-            Content.assemble(
-                shown_line("key "),
-                shown_line(key, "bold"),
-                shown_line("  (. hides)" if self.peek else "  (. to peek)", "$text-muted"),
-            ),
-        ]
-        if not puzzle.verified:
-            lines.append(shown_line("nobody has verified this key", "$tone-error"))
-        if not self.compact:
-            lines += [shown_line(f"fake {fake.value}: {fake.error}", "$text-muted") for fake in puzzle.fakes]
+            return Content("\n").join(lines)
+        lines = [shown_line(head, "bold"), shown_line(kind, "$text-muted"), self._key(puzzle, glyphs), *self._fakes(puzzle)]
         lines += self._told(attempt)
-        return lines
+        if attempt is None:
+            lines += [shown_line(""), shown(puzzle.text)]
+        course = self._course(state, glyphs)
+        lines += [shown_line(""), *course] if course else []
+        return Content("\n").join(lines + self._cost())
 
-    def _told(self, attempt: Attempt) -> list[Content]:
-        key = attempt.shown_key
+    def _key(self, puzzle: Puzzle, glyphs: Glyphs) -> Content:
+        peeking = self.peeked == puzzle.id
+        return Content.assemble(
+            shown_line("key ", "$text-muted"),
+            shown_line(puzzle.answer.value if peeking else glyphs.hidden * 4, "bold"),
+            shown_line("" if puzzle.verified else " unverified", "$tone-error"),
+            shown_line("  . hides it" if peeking else "  . shows it and the fakes", "$text-muted"),
+        )
+
+    def _fakes(self, puzzle: Puzzle) -> list[Content]:
+        if self.peeked != puzzle.id:
+            return []
+        return [
+            Content.assemble(shown_line("fake ", "$text-muted"), shown_line(fake.value), shown_line(f" {fake.error}", "$text-muted"))
+            for fake in puzzle.fakes
+        ] or [shown_line("no fakes in the pack", "$text-muted")]
+
+    def _told(self, attempt: Attempt | None) -> list[Content]:
+        key = attempt.shown_key if attempt is not None else None
         if key is None:
             return []
-        word = "true" if key.truthful else "FAKE"
-        return [shown_line(f"shown {key.shown} ({word})", "" if key.truthful else "bold $tone-fake")]
+        return [shown_line(f"shown {key.shown} ({'true' if key.truthful else 'FAKE'})", "" if key.truthful else "bold $tone-fake")]
 
     def _course(self, state: State, glyphs: Glyphs) -> list[Content]:
+        """Confidence, lifelines by position and counts, of what the subject itself wrote."""
         own = [a for a in state.attempts if a.own and a.reply]
         if not own:
             return []
-        lines = [] if self.compact else [shown_line("")]
+        lines = []
         sure = [a.confidence for a in own]
         if any(value is not None for value in sure):
             lines.append(Content.assemble(shown_line("sure  ", "$text-muted"), shown_line(spark(sure, glyphs))))
         if state.offered is not None:
-            lines.append(
-                Content.assemble(
-                    shown_line("skips ", "$text-muted"),
-                    shown_line(skips([a.outcome == "skipped" for a in own], glyphs)),
-                )
-            )
-        if not self.compact:
-            tally = state.tally()
-            lines.append(
-                shown_line(
-                    f"{tally.right} right · {tally.wrong} wrong · {tally.ungradable + tally.unparsed} unscored", "$text-muted"
-                )
-            )
-        return lines
+            marks = skips([a.outcome == "skipped" for a in own], glyphs)
+            lines.append(Content.assemble(shown_line("skips ", "$text-muted"), shown_line(marks)))
+        tally = state.tally()
+        unscored = tally.ungradable + tally.unparsed
+        words = f"{tally.right} right · {tally.wrong} wrong" + (f" · {unscored} unscored" if unscored else "")
+        return [*lines, shown_line(words, "$text-muted")]
 
     def _cost(self) -> list[Content]:
-        usages = [
-            node.body.usage
-            for node in self.session.tree.nodes.values()
-            if isinstance(node.body, Reply) and node.body.usage is not None
-        ]
-        calls = sum(isinstance(node.body, Call) for node in self.session.tree.nodes.values())
-        if not calls:
+        replies = [node.body for node in self.session.tree.nodes.values() if isinstance(node.body, Reply)]
+        if not replies:
             return []
+        usages = [reply.usage for reply in replies if reply.usage is not None]
         tokens = sum((usage.input or 0) + (usage.output or 0) for usage in usages)
         costs = [usage.cost for usage in usages if usage.cost is not None]
-        exact = all(usage.exact for usage in usages) and len(usages) == calls
-        words = f"{tokens} tokens" + (f" · ${sum(costs):.4f}" if costs else " · cost unknown")
-        return [shown_line(words + ("" if exact else " (estimated or partly unknown)"), "$text-muted")]
+        exact = all(usage.exact for usage in usages) and len(usages) == len(replies)
+        words = f"{tokens:,} tokens" + (f" · ${sum(costs):.4f}" if costs else " · cost unknown")
+        return [shown_line(words + (" · exact" if exact else " · estimated or partly unknown"), "$text-muted")]

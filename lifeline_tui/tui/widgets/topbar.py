@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from textual.binding import Keymap
 from textual.content import Content
 from textual.widget import Widget
 
 from ...session import Session
-from ..record import standing
+from ..record import home, standing
 from ..show import shown_line
+from .actions import key_name
 
 
 class TopBar(Widget):
@@ -17,23 +19,32 @@ class TopBar(Widget):
     TopBar { height: 1; background: $panel; padding: 0 1; }
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, keymap: Keymap) -> None:
         super().__init__()
-        self.session = session
+        self.session, self.keymap = session, keymap
 
     def render(self) -> Content:
-        session, state = self.session, self.session.state()
-        left = Content.assemble(
-            shown_line(state.plan.name, "bold", 28),
+        """All of it where there is room; else shorter words, and at last a shorter name of the plan and of the subject."""
+        state, width = self.session.state(), self.size.width
+        right = standing(state)
+        for room in (28, 28, 20, 12, 8):
+            left = self._left(room)
+            space = width - left.cell_length - len(right)
+            if space > 0:
+                break
+            right = standing(state, brief=True)
+        return Content.assemble(left, " " * max(1, space), shown_line(right)).truncate(max(1, width), ellipsis=True)
+
+    def _left(self, room: int) -> Content:
+        session = self.session
+        away = session.branch != home(session)
+        back = key_name(self.keymap.get("back", "backspace"))
+        return Content.assemble(
+            shown_line(session.state().plan.name, "bold", room),
             shown_line(" ▸ ", "$text-muted"),
-            shown_line(session.branch, "$accent" if session.branch != "main" else "", 20),
+            shown_line(session.branch, "bold $accent" if away else "", room),
+            shown_line(f" ({back} goes back)" if room >= 28 else f" ({back})", "$text-muted") if away else "",
             "  ",
-            shown_line(session.subject.name, "", 28),
-            shown_line(" SIMULATED", "bold $tone-fake") if session.subject.simulated else "",
+            shown_line(session.subject.name, "", room),
+            shown_line(" SIMULATED" if room > 12 else " SIM", "bold $tone-fake") if session.subject.simulated else "",
         )
-        right = shown_line(standing(state), "", 80)
-        space = self.size.width - 2 - left.cell_length - right.cell_length
-        if space < 1:
-            right = shown_line(standing(state).replace(" · ", " ").replace("lifelines", "L"), "", 60)
-            space = max(1, self.size.width - 2 - left.cell_length - right.cell_length)
-        return Content.assemble(left, " " * space, right)

@@ -1,0 +1,50 @@
+"""What is installed is what is here: plans, packs and prompts ship in the wheel, and are found there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import lifeline_tui
+
+TOP = Path(lifeline_tui.__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the built wheel's contents."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(build, cwd=TOP, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["plans", "list"], "liar-realtime"),
+        (["packs", "list"], "60 puzzles"),
+        (["run", "lifelines-10", "--limit", "2", "--json"], '"status": "complete"'),
+    ],
+)
+def test_the_wheel_stands_alone(installed: Path, tmp_path: Path, words: list[str], shown: str) -> None:
+    env = {"HOME": str(tmp_path), "PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin"}
+    script = "import sys; sys.path[:] = [p for p in sys.path if p != sys.argv[1]]; del sys.argv[1]; from lifeline_tui.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(TOP), *words], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert shown in done.stdout, done.stderr
+
+
+def test_every_shipped_file_is_in_the_wheel(installed: Path) -> None:
+    for folder in ("prompts", "sessions"):
+        here = {path.relative_to(TOP) for path in (TOP / folder).rglob("*") if path.is_file()}
+        there = {path.relative_to(installed / "lifeline_tui/_shipped") for path in installed.rglob(f"_shipped/{folder}/**/*") if path.is_file()}
+        assert here == there
