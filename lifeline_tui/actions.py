@@ -113,7 +113,9 @@ class Intervention:
 def attempt_in(state: State, values: Values, context: Context) -> Attempt | None:
     """The attempt that an intervention is about: the puzzle named in its fields, the one under the cursor, or the latest."""
     if position := values.get("puzzle") or context.puzzle:
-        return next((a for a in reversed(state.attempts) if str(a.position) == position or a.puzzle.id == position), None)
+        found = next((a for a in reversed(state.attempts) if str(a.position) == position or a.puzzle.id == position), None)
+        if found is not None or position == values.get("puzzle"):
+            return found
     if context.cursor is not None and (found := state.find(context.cursor.id)):
         return found
     return state.latest

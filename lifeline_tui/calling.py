@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -20,6 +20,16 @@ T = TypeVar("T")
 CHECKPOINT_SECONDS = 0.2
 
 
+async def carried_through(work: Awaitable[T]) -> T:
+    """What `work` gives.  Once begun it is done to its end, even if the caller is cancelled meanwhile."""
+    done = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait({done})
+        raise
+
+
 class Writer:
     """The one thread on which a store is used, so that a slow disk or another process's lock never stops the screen."""
 
@@ -28,13 +38,8 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lifeline-store")
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs `work` on the store's thread.  Once begun it is carried through, even if the caller is cancelled."""
-        done = asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait({done})
-            raise
+        """Runs `work` on the store's thread."""
+        return await carried_through(asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs)))
 
     async def close(self) -> None:
         """Closes the store, then the thread."""

@@ -83,7 +83,7 @@ def reading(db: str | None) -> Iterator[Reader]:
 
 
 def sample(text: str) -> dict[str, str]:
-    return {"epilog": f"Example: {text}"}
+    return {"epilog": f"\b\nExample: {text}"}
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

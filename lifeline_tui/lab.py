@@ -18,11 +18,8 @@ from .core.nodes import Root
 from .core.plan import Plan, choose
 from .core.puzzle import Puzzle
 from .core.wording import Templates
-from .exporters import write
 from .interventions import TABLE
 from .models import Models
-from .packs import load_pack
-from .plans import load_plan
 from .session import Session, create, judge_interrupted, resume
 from .store import Hit, Reader, Store
 from .store import Session as Row
@@ -53,6 +50,9 @@ class Lab:
 
     def plan(self, name: str) -> tuple[Plan, tuple[Puzzle, ...]]:
         """A plan and all the puzzles of its pack.  Raises BadFile."""
+        from .packs import load_pack
+        from .plans import load_plan
+
         plan = load_plan(name, TABLE)
         return plan, load_pack(plan.puzzles.pack).puzzles
 
@@ -102,6 +102,8 @@ class Lab:
 
     def export(self, session: str, format: str, path: Path) -> None:
         """Exports a stored session to `path`.  Raises ExportError, StoreError.  Blocks: not for the screen's thread."""
+        from .exporters import write
+
         with Reader(self.db) as store, store.moment():
             write(format, store, [session], path)
 

@@ -7,13 +7,15 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .config import Model, bad_address
 from .core.puzzle import Puzzle
 from .subjects.protocol import Subject, SubjectError
-from .subjects.provider import Provider
-from .subjects.scripted import ScriptedSubject
 from .subjects.simulated import SIMULATED, SimulatedSubject
+
+if TYPE_CHECKING:
+    from .subjects.provider import Provider
 
 SCRIPTED = "scripted/"
 
@@ -61,6 +63,8 @@ class Models:
         if name.startswith("sim/"):
             raise SubjectError(f"There is no embedded subject {name!r}; there are: {', '.join(SIMULATED)}.")
         if name.startswith(SCRIPTED):
+            from .subjects.scripted import ScriptedSubject
+
             return ScriptedSubject(name, Path(name.removeprefix(SCRIPTED)), paced=self.paced)
         if api_base and (problem := bad_address(api_base)):
             raise SubjectError(f"The API base {problem}.")
@@ -69,6 +73,8 @@ class Models:
             known = ", ".join([*SIMULATED, *self.aliases])
             raise SubjectError(f"{name!r} is no model: write provider/model as litellm names it, or one of {known}.")
         if self._provider is None:
+            from .subjects.provider import Provider
+
             self._provider = Provider(log=self._log)
         return self._provider.subject(
             name, model=alias.model, api_base=api_base or alias.api_base or None, overrides=dict(alias.capabilities)

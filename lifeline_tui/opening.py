@@ -15,7 +15,7 @@ from .loading import BadFile
 def database(config: Config, given: str | None = None) -> Path:
     """The notebook's file: --db, else LIFELINE_DB, else the config, else the platform's user data folder."""
     named = given or os.environ.get("LIFELINE_DB") or config.db
-    return Path(named).expanduser() if named else default_db()
+    return Path(os.path.abspath(os.path.expanduser(named))) if named else default_db()
 
 
 def open_app(

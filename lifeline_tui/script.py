@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from .actions import Refusal
+from .actions import Effect, Refusal
 from .core.nodes import Node, Part, Reply, Status, User
 from .core.plan import Plan, Step, When
 from .core.state import Attempt
@@ -84,47 +85,37 @@ async def _take_up(session: Session) -> None:
     if broken(session) or session.state().owed:
         await session.do("regenerate")
     first = _probe(session, session.tip)
-    if first is None or broken(session):
-        return
-    part = _marked(first)
-    assert part is not None and part.step is not None
-    await _ask_which(session, part.step)
-    base = first.parent or ""
-    for name in sorted(session.branches, key=lambda name: (session.branches[name] != base, name != MAIN, name)):
+    if first is not None and not broken(session):
+        await _ask_which(session, _step_of(first))
+    trunk = _trunk(session, first) if first is not None and not broken(session) else None
+    if trunk is not None:
+        await session.go(trunk)
+
+
+def _trunk(session: Session, probe: Node) -> str | None:
+    """The branch that a scripted fork left, the one that ends where it left before all others."""
+    for name in sorted(session.branches, key=lambda name: (session.branches[name] != probe.parent, name != MAIN, name)):
         tip = session.branches[name]
-        holds = any(node.id == base for node in session.tree.above(tip))
-        if holds and _probe(session, tip) is None and not broken(session):
-            return await session.go(name)
+        if any(node.id == probe.parent for node in session.tree.above(tip)) and _probe(session, tip) is None:
+            return name
+    return None
 
 
-def _marked(node: Node) -> Part | None:
-    """The part that bears the place in the script of the action that made this turn."""
+def _step_of(node: Node) -> int:
+    """The place in the script of the action that made this turn; -1 where none did."""
     parts = node.body.parts if isinstance(node.body, User) else ()
-    return next((part for part in parts if part.step is not None), None)
+    return next((part.step for part in reversed(parts) if part.step is not None), -1)
 
 
 def _probe(session: Session, tip: str) -> Node | None:
     """The turn with which the scripted fork began that ends at `tip`; None where that is no such fork."""
     script = _script(session.state(tip).plan)
-    first: Node | None = None
-    for node in session.tree.above(tip):
-        if isinstance(node.body, User):
-            part = _marked(node)
-            last = first and _marked(first)
-            if part is None or part.step is None or (last and last.step != part.step):
-                break
-            if not (part.step < len(script) and script[part.step].place == "fork" and part.via == script[part.step].do):
-                break
-            first = node
-    if first is None or first.parent is None:
+    turns = [node for node in session.tree.above(tip) if isinstance(node.body, User)]
+    place = _step_of(turns[0]) if turns else -1
+    # An action that cannot fork grows the branch that it stands on.
+    if not 0 <= place < len(script) or script[place].place != "fork" or not _field(session, script[place], "in"):
         return None
-    # An action that has no fork of its own grows the branch that it stands on.
-    return first if _field(session, script[_step_of(first)], "in") else None
-
-
-def _step_of(node: Node) -> int:
-    part = _marked(node)
-    return part.step if part is not None and part.step is not None else -1
+    return list(takewhile(lambda node: _step_of(node) == place, turns))[-1]
 
 
 # Doing
@@ -140,12 +131,17 @@ def _values(session: Session, step: Step) -> Values:
 
 
 async def _carry_out(session: Session, place: int, step: Step, values: Values, attempt: Attempt | None) -> None:
-    """One action.  One that is about no puzzle by itself, such as a challenge, is done where the attempt's reply was the last word."""
-    if attempt is not None and "puzzle" not in values and values.get("in") == "fork":
-        await session.do("fork", cursor=attempt.reply)
-        values = values | {"in": "trunk"}
-    await _mark(session, place, step.do, values, attempt)
+    await _mark(session, place, _decide(session, step, values, attempt), attempt)
     await _ask_which(session, place)
+
+
+def _decide(session: Session, step: Step, values: Values, attempt: Attempt | None) -> Effect:
+    """What an action would do.  One about no puzzle by itself, such as a challenge, is done where the attempt's reply was the last
+    word.  Raises Refusal."""
+    if attempt is None or "puzzle" in values or values.get("in") != "fork":
+        return session.decide(step.do, values, attempt.reply if attempt is not None else None)
+    context = replace(session.context(attempt.reply), queue=session.queue(attempt.reply))
+    return replace(TABLE[step.do].decide(session.state(attempt.reply), context, values), parent=attempt.reply)
 
 
 async def _ask_which(session: Session, place: int) -> None:
@@ -154,12 +150,11 @@ async def _ask_which(session: Session, place: int) -> None:
     step, last = script[place], session.state().last_part
     needed = step.do == "self-score" and "ask" not in step.fields and any("claimed" in each.each for each in script[place + 1 :])
     if needed and not broken(session) and last is not None and not last.template.endswith("which"):
-        await _mark(session, place, step.do, _values(session, step) | {"ask": "which", "in": "trunk"}, None)
+        await _mark(session, place, session.decide(step.do, _values(session, step) | {"ask": "which", "in": "trunk"}), None)
 
 
-async def _mark(session: Session, place: int, name: str, values: Values, attempt: Attempt | None) -> None:
-    """Does `name`, what it says bearing its place in the script and its puzzle."""
-    effect = session.decide(name, values, attempt.reply if attempt is not None else None)
+async def _mark(session: Session, place: int, effect: Effect, attempt: Attempt | None) -> None:
+    """Carries out what an action decided, what it says bearing its place in the script and its puzzle."""
     known = session.queue()
 
     def mark(part: Part) -> Part:
@@ -186,7 +181,7 @@ def _occasions(session: Session, place: int, step: Step) -> Iterator[tuple[Attem
 
 def _can(session: Session, step: Step, values: Values, attempt: Attempt | None) -> bool:
     try:
-        session.decide(step.do, values, attempt.reply if attempt is not None else None)
+        _decide(session, step, values, attempt)
     except Refusal:
         return False
     return True
@@ -211,3 +206,43 @@ def _chosen(session: Session, each: tuple[str, ...]) -> list[Attempt]:
         claimed = claimed_right(session)
         return [a for a in attempts if a.position in claimed]
     return [a for a in attempts if a.puzzle.id in each]
+
+
+def claimed_right(session: Session) -> frozenset[int]:
+    """The positions that the subject listed when last asked, on this trunk or in a fork of it, as those it got right."""
+    trunk = [node.id for node in session.tree.above(session.tip)]
+    forks = {kid for above in trunk for kid in session.tree.kids(above) if _self_score(session.tree[kid])}
+    nodes = {*trunk, *(node for fork in forks for node in session.tree.walk(fork))}
+    latest: list[int] = []
+    for node in sorted(nodes, key=lambda node: session.tree[node].seq):
+        claim = session.tree.said(node).get(("", "claim"))
+        if isinstance(claim, dict) and isinstance(claim.get("which"), list):
+            latest = claim["which"]
+    return frozenset(latest)
+
+
+def _self_score(node: Node) -> bool:
+    return isinstance(node.body, User) and any(part.via == "self-score" for part in node.body.parts)
+
+
+def _holds(when: When | None, attempt: Attempt) -> bool:
+    """Whether a step's condition is true of an attempt; an unknown value is never true."""
+    if when is None:
+        return True
+    value = getattr(attempt, when.field, None)
+    if value is None:
+        return False
+    match when.op:
+        case "is":
+            return str(value) == when.value
+        case "not":
+            return str(value) != when.value
+        case "has":
+            return when.value in (value if isinstance(value, tuple) else str(value))
+        case "lt" | "gt":
+            try:
+                number, bound = float(value), float(when.value)
+            except (TypeError, ValueError):
+                return False
+            return number < bound if when.op == "lt" else number > bound
+    return False

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from .actions import Context, Effect, Intervention, Refusal, Values
-from .calling import Asking, Change, Grew, Partial, Writer
+from .calling import Asking, Change, Grew, Partial, Writer, carried_through
 from .core.chance import derive
 from .core.judge import judge, told_remarks
 from .core.nodes import (
@@ -314,7 +314,7 @@ class Session(Reading):
             self.listen(Grew())
 
         self._unsaved = save
-        await save()
+        await carried_through(save())
         if failure is not None:
             raise failure
 

@@ -111,7 +111,8 @@ StartScreen.load = lambda self: seen.append(sorted(sys.modules))
 async def main():
     app = LifelineApp(Config(), Path("t.db"))
     async with app.run_test() as pilot:
-        await pilot.pause()
+        while not seen:
+            await pilot.pause()
 asyncio.run(main())
 print(json.dumps(seen[0]))
 """

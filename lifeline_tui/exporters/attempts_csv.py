@@ -6,6 +6,7 @@ A cell that a spreadsheet would take for a formula gets a leading apostrophe; se
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -102,4 +103,4 @@ def _cell(value: Any) -> Any:
 
 def _number(text: str) -> bool:
     """A negative number is no formula."""
-    return text[1:].replace(".", "", 1).isdecimal()
+    return re.fullmatch(r"-[0-9]+(\.[0-9]+)?", text) is not None

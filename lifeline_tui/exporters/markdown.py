@@ -28,20 +28,20 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
     """The lines of one session, or of one branch of it.  Raises BadReference."""
     row = store.session(session)
     tree = Tree(store.nodes(session), store.annotations(session))
-    yield f"# {_plain(row.id if blind else row.title)}"
-    yield ""
-    if not blind:
-        simulated = " **SIMULATED: a puppet, which proves nothing about models**" if row.simulated else ""
-        yield f"Subject `{_plain(row.model)}`{simulated} · plan `{_plain(row.plan)}` · {row.created_at}"
-        yield ""
-    yield LEGEND
-    printed: set[str] = set()
     branches = [(each.name, each.tip) for each in store.branches(session)]
     if branch is None:
         held = {node.id for _, tip in branches for node in tree.above(tip)}
         branches += [("(no name)", leaf) for leaf in tree.leaves() if leaf not in held]
     else:
         branches = [(branch, store.branch(session, branch).tip)]
+    yield f"# {_plain(row.id if blind else row.title)}"
+    yield ""
+    if not blind:
+        simulated = " **SIMULATED: a puppet, which proves nothing about models**" if row.simulated else ""
+        yield f"Subject {_plain(row.model)}{simulated} · plan {_plain(row.plan)} · {_plain(row.created_at)}"
+        yield ""
+    yield LEGEND
+    printed: set[str] = set()
     for name, tip in branches:
         yield ""
         yield f"## Branch {_plain(name)}"
@@ -86,7 +86,7 @@ def _block(heading: str, node: str, text: str) -> Iterator[str]:
     text = visible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     yield ""
-    yield f"**{heading}** `{node}`"
+    yield f"**{_plain(heading)}** `{node}`"
     yield ""
     yield f"{fence}text"
     yield text

@@ -74,6 +74,9 @@ def parse(path: Path) -> Parsed:
                 raise ValueError(f"unknown kind {kind!r}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadFile(path, f"is not a valid {kind if isinstance(kind, str) else 'row'}: {error}", number) from None
+    counts = {"nodes": len(nodes), "annotations": len(notes), "branches": len(branches)}
+    if rows[-1] != {"kind": "end", "counts": counts, "sha256": total}:
+        raise BadFile(path, f"is incomplete or was altered: its last line does not count {counts}", len(rows))
     return Parsed(session, nodes, notes, branches)
 
 

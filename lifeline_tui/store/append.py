@@ -80,6 +80,7 @@ class Ledger:
             raise StoreError(f"There is no session {session}; `lifeline sessions` lists them.")
         self._n = max(tops[0] or 0, tops[1] or 0)
         self._seq = max(tops[2] or 0, tops[3] or 0)
+        self._placed: dict[str, Place] = {}  # what this transaction appended need not be read back
         self._grown = dict.fromkeys(("nodes", "annotations", "branches", "attempts"), 0)
 
     def _one(self, sql: str, *values: Any) -> Any:
@@ -105,7 +106,9 @@ class Ledger:
             copied_from=draft.copied_from,
         )
         node = replace(node, sha256=node_hash(node, above.sha256 if above else ""))
-        self.insert_node(node, above.root if above else node.id, above.depth + 1 if above else 0)
+        root, depth = (above.root, above.depth + 1) if above else (node.id, 0)
+        self.insert_node(node, root, depth)
+        self._placed[node.id] = place_of(node, root, depth)
         return node
 
     def _may_follow(self, kind: Kind, parent: str | None) -> Place | None:
@@ -124,6 +127,8 @@ class Ledger:
         return above
 
     def place(self, node: str) -> Place:
+        if node in self._placed:
+            return self._placed[node]
         row = self._one(
             "SELECT session, sha256, root, depth, kind, forged_above, fakes_above, first_fake_depth,"
             # Reading a body takes longer than the rest of an append; canonical JSON shows a fake by these very characters.
@@ -142,6 +147,8 @@ class Ledger:
         return Place(sha256, root, depth, kind, forged, fakes, first)
 
     def hash_of(self, node: str) -> str:
+        if node in self._placed:
+            return self._placed[node].sha256
         row = self._one("SELECT sha256 FROM nodes WHERE id = ? AND session = ?", node, self.session)
         if not row:
             raise StoreError(f"Session {self.session} has no node {node}.")

@@ -129,7 +129,8 @@ class Reader:
         return [to_node(row) for row in self._all(sql, session)]
 
     def children(self, node: str) -> list[Node]:
-        return [to_node(row) for row in self._all(f"SELECT {NODE} FROM nodes WHERE parent = ? ORDER BY seq, id", node)]
+        sql = f"SELECT {NODE} FROM nodes WHERE session = (SELECT session FROM nodes WHERE id = ?1) AND parent = ?1 ORDER BY seq, id"
+        return [to_node(row) for row in self._all(sql, node)]
 
     def path(self, session: str, node: str) -> list[Node]:
         """Root → `node`.  Raises StoreError when the session has no such node."""

@@ -3,6 +3,8 @@
 Every statement here belongs to a released migration and is never edited: a change is a new migration, and one on `nodes` or
 `annotations` never uses `transform`, which drops triggers.  `verify` compares the file's triggers with this text.
 
+Indexes are few: each is another page to write with every turn.  A node's children are looked for in its session.
+
 Beyond what FORMATS.md names, both history tables have `n`, one count over the whole file (newest first without a sort, and the
 search watermark), `text`, what search and the views show, and `clean`, the JSON with `visible()` text, only where the raw one
 holds what other programs choke on (lone surrogates, NULs).  `root` and `depth` of a node are derived, and kept for plain joins.
@@ -51,14 +53,11 @@ CREATE VIEW searchable AS
 CREATE VIRTUAL TABLE search USING fts5(
     text, content='searchable', content_rowid='n', columnsize=0, tokenize='unicode61 remove_diacritics 2'
 );
-CREATE INDEX sessions_updated ON sessions (updated_at);
 CREATE INDEX nodes_session ON nodes (session, seq);
-CREATE INDEX nodes_parent ON nodes (parent);
 CREATE UNIQUE INDEX nodes_one_reply ON nodes (parent) WHERE kind = 'reply';
 CREATE INDEX annotations_session ON annotations (session, seq);
 CREATE INDEX annotations_node ON annotations (node, puzzle, field, seq);
 CREATE INDEX annotations_attempts ON annotations (session, seq) WHERE field = 'attempt';
-CREATE INDEX branches_tip ON branches (tip);
 CREATE INDEX checkpoints_session ON checkpoints (session)
 """
 

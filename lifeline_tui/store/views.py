@@ -2,7 +2,7 @@
 
 `clean` stands for `body` where the raw JSON holds lone surrogates or NULs, so that no row is unreadable to another program.
 An attempt's facts were fixed by the machine when its reply was written; whatever else is said of it is the effective annotation:
-the operator's beats the machine's, then the highest seq wins (Law 6).  A field left out of a body has its default.
+the operator's beats the machine's, then the highest seq wins (Law 6); of feedback, what was told first.  A field left out of a body has its default.
 Views hold no data: a change to one is a migration that drops it and makes it anew.
 """
 
@@ -18,7 +18,11 @@ def _best(name: str, wanted: str, node: str = "a.node") -> str:
 
 
 _VALUE = "json_extract(coalesce(e.clean, e.value), '$')"
-_TOLD = _best("feedback", "coalesce(e.clean, e.value)")
+# What was told first: forks made later may tell the same attempt otherwise.
+_TOLD = (
+    "(SELECT coalesce(e.clean, e.value) FROM annotations e WHERE e.node = a.node AND e.puzzle IS a.puzzle"
+    " AND e.field = 'feedback' AND e.by = 'machine' ORDER BY e.seq, e.id LIMIT 1)"
+)
 
 
 def _fact(name: str) -> str:

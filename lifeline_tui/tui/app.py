@@ -62,6 +62,8 @@ class LifelineApp(Themed[None], Guarded[None]):
         self.opening, self.plan = session, plan
         self.keymap = dict(config.keys)
         self.session: Session | None = None
+        self.drafts: dict[tuple[str, str, str], dict[str, str]] = {}
+        """What was typed in a form and not sent: by session, intervention and node."""
         self.set_keymap(self.keymap)
         # Before anything is painted: a theme that is set later parses every style again.
         self.use_theme("lifeline-mono" if without_colour(os.environ) else config.theme or "lifeline-dark")
@@ -87,9 +89,9 @@ class LifelineApp(Themed[None], Guarded[None]):
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._stopped, number)
         if self.opening:
-            self.call_after_refresh(self.resume, self.opening)
+            self.resume(self.opening)
         elif self.plan:
-            self.call_after_refresh(self.begin, self.plan)
+            self.begin(self.plan)
 
     def _stopped(self, number: int) -> None:
         """A signal: everything is saved, the terminal is given back, and the exit code says which."""
@@ -115,7 +117,7 @@ class LifelineApp(Themed[None], Guarded[None]):
     @work(exclusive=True, group="open")
     async def resume(self, id: str) -> None:
         """A stored session, where it was left."""
-        from ..store import StoreError
+        from ..store import OwnedElsewhere, StoreError
         from ..subjects.protocol import SubjectError
 
         if self.session is not None and self.session.id == id:
@@ -123,6 +125,12 @@ class LifelineApp(Themed[None], Guarded[None]):
             return
         try:
             session = await self.lab.open(id)
+        except OwnedElsewhere:
+            from .screens.watch import WatchScreen
+
+            self.action_home()
+            await self.push_screen(WatchScreen(id))
+            return
         except (StoreError, SubjectError) as error:
             self.notify(str(error), severity="error", timeout=15)
             return

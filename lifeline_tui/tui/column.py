@@ -48,6 +48,14 @@ class Column:
         self.blocks.append(block)
         self._heights.append(FRAME + guess_height(block.text, self.width))
 
+    def cut(self, at: int) -> None:
+        """Drops the blocks from the index `at` on."""
+        for place in range(at, len(self.blocks)):
+            self._index.pop(self.blocks[place].id, None)
+            self._flows.pop(place, None)
+        del self.blocks[at:], self._heights[at:], self._tops[at + 1 :]
+        self._valid = min(self._valid, at)
+
     def replace(self, at: int, block: Block) -> None:
         self._index.pop(self.blocks[at].id, None)
         self._index[block.id] = at

@@ -44,10 +44,10 @@ class Growth:
         stale = {node.id for node in new if self._shown[node.id] == node.id}
         stale |= {id for id in {*names, *self._named} if names.get(id) != self._named.get(id)}
         stale |= {id for id, said in self._said.items() if len(tree.notes.get(id, ())) != said}
-        for id in sorted(stale, key=lambda id: tree[id].seq):
-            node = tree[id]
-            self.grove.add(_twig(self.session, node, self._shown[node.parent] if node.parent else None, names.get(id, "")))
-            self._said[id] = len(tree.notes.get(id, ()))
+        for node in (*(node for node in new if node.id in stale), *(tree[id] for id in stale - {node.id for node in new})):
+            above = self._shown[node.parent] if node.parent is not None else None
+            self.grove.add(_twig(self.session, node, above, names.get(node.id, "")))
+            self._said[node.id] = len(tree.notes.get(node.id, ()))
         self._named = names
         return self.grove
 
@@ -90,7 +90,7 @@ def _twig(session: Session, node: Node, above: str | None, name: str) -> Twig:
         marks.append("fake")
     if session.tree.said(node.id).get(("", "bookmark")) is True:
         marks.append("bookmark")
-    return Twig(node.id, above, label, tuple(marks), tone, name)
+    return Twig(node.id, above, label, tuple(marks), tone, "" if name == label else name)
 
 
 def mark_of(attempt: Attempt) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ..core.nodes import Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
 from ..core.state import Attempt, State
+from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
 from ..reading import MAIN, Reading
 from ..session import Session
@@ -61,10 +62,12 @@ def arriving(session: Session) -> list[Block]:
     if partial is None:
         return []
     made = []
-    if reasoning := "".join(partial.reasoning):
+    reasoning, text = "".join(partial.reasoning), "".join(partial.text)
+    if reasoning:
         made.append(Block(f"{partial.call}#r", Origin.MODEL, "reasoning", reasoning, ("streaming",), "quiet", reasoning=True))
-    name = _subject(session)
-    made.append(Block(partial.call, Origin.MODEL, name, "".join(partial.text), ("streaming",), "quiet"))
+    if text or not reasoning:
+        tags = ("streaming" if text else "waiting for the first word",)
+        made.append(Block(partial.call, Origin.MODEL, _subject(session), text, tags, "quiet"))
     return made
 
 
@@ -99,7 +102,8 @@ def node_of(block: str) -> str:
 
 
 def _subject(session: Reading) -> str:
-    return f"{session.root.model}{' SIMULATED' if session.root.simulated else ''}"
+    name = visible_line(session.root.model, 28)
+    return f"{name} SIMULATED" if session.root.simulated else name
 
 
 def _opening(session: Reading, root: Root) -> str:
@@ -167,7 +171,7 @@ def reading(attempt: Attempt) -> str:
     }
     said = words.get(attempt.outcome, "")
     if not said:
-        said = f"answer {attempt.answer}: {attempt.grade}" if attempt.action == "answer" else str(attempt.outcome)
+        said = f"{attempt.grade}: {attempt.answer}" if attempt.action == "answer" else str(attempt.outcome)
     return said + (" (abstained)" if "abstained" in attempt.flags else "")
 
 
@@ -217,7 +221,8 @@ def standing(state: State, brief: bool = False) -> str:
     """The line above everything: where we are, and both scores."""
     plan = state.plan
     done = len([a for a in state.standing if a.reply])
-    bits = [f"true {points(state.score_true)} · shown {points(state.score_shown)} of {done}"]
+    true, shown = points(state.score_true), points(state.score_shown)
+    bits = [f"true {true} shown {shown}/{done}" if brief else f"true {true} · shown {shown} of {done}"]
     if state.offered is not None:
         bits.append(f"{'left' if brief else plural(plan.lifeline_word)} {state.left}/{state.offered}")
     if state.fakes_shown:

@@ -44,23 +44,25 @@ class Form(ModalScreen[dict[str, str] | None]):
     Form .keys { height: 1; margin-top: 1; color: $text-muted; }
     """
 
-    def __init__(self, session: Session, intervention: Intervention, cursor: str | None) -> None:
+    def __init__(self, session: Session, intervention: Intervention, cursor: str | None, draft: dict[str, str]) -> None:
+        """`draft` holds what was typed when the form was last left, and is kept up to date."""
         super().__init__()
-        self.session, self.intervention, self.cursor = session, intervention, cursor
+        self.session, self.intervention, self.cursor, self.draft = session, intervention, cursor, draft
         self.fields = intervention.fields(session.state(), session.context(cursor))
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Static(shown(self.intervention.about), classes="title")
+            found = "\nYour draft is still here." if self.draft else ""
+            yield Static(shown(self.intervention.about + found), classes="title")
             for field in self.fields:
                 with Horizontal(classes="field"):
                     yield Static(shown(field.label), classes="label")
                     if field.kind == "choice":
                         yield Choice(field.options, field.default, id=f"field-{field.name}")
                     elif field.kind == "text":
-                        yield TextArea(field.default, id=f"field-{field.name}", tab_behavior="focus")
+                        yield TextArea(self.draft.get(field.name, field.default), id=f"field-{field.name}", tab_behavior="focus")
                     else:
-                        yield Input(field.default, id=f"field-{field.name}")
+                        yield Input(self.draft.get(field.name, field.default), id=f"field-{field.name}")
             with VerticalScroll(classes="preview", can_focus=False):
                 yield Static(id="preview")
             text = any(field.kind == "text" for field in self.fields)
@@ -84,13 +86,19 @@ class Form(ModalScreen[dict[str, str] | None]):
         return found
 
     def _preview(self) -> None:
+        values = self.values()
+        typed = {field.name: values[field.name] for field in self.fields if field.kind != "choice"}
+        self.draft.clear()
+        self.draft.update(
+            (field.name, typed[field.name]) for field in self.fields if typed.get(field.name, field.default) != field.default
+        )
         preview = self.query_one("#preview", Static)
         try:
-            effect = self.session.decide(self.intervention.name, self.values(), self.cursor)
+            effect = self.session.decide(self.intervention.name, values, self.cursor)
         except Refusal as reason:
             preview.update(shown(str(reason), "$tone-error"))
             return
-        preview.update(shown(described(self.session, effect, self.values(), self.cursor)))
+        preview.update(shown(described(self.session, effect, values, self.cursor)))
 
     def on_choice_changed(self) -> None:
         self._preview()

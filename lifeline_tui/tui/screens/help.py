@@ -10,7 +10,7 @@ from ...core.nodes import Origin
 from ...interventions import TABLE
 from ..blocks import Block
 from ..glyphs import Glyphs
-from ..widgets.actions import NAMES, key_of
+from ..widgets.actions import key_name, key_of
 
 GROUPS = {
     "step": "Going on",
@@ -32,7 +32,7 @@ def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
         ]
         made.append(Block(group, Origin.OPERATOR, title, "\n".join(lines)))
     rest = [
-        f"{_keys(keymap.get(binding.id or '', binding.key)):>8}  {binding.description}"
+        f"{key_name(keymap.get(binding.id or '', binding.key)):>8}  {binding.description}"
         for binding in RunScreen.BINDINGS
         if isinstance(binding, Binding) and binding.id not in TABLE
     ]
@@ -47,9 +47,3 @@ def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
     )
     made.append(Block("words", Origin.OPERATOR, "Words", words))
     return made
-
-
-def _keys(key: str) -> str:
-    names = {**NAMES, "left_square_bracket": "[", "right_square_bracket": "]", "slash": "/", "backspace": "bksp"}
-    first = key.split(",")[0]
-    return names.get(first, first)

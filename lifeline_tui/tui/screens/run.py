@@ -5,7 +5,7 @@ Widgets render from the session's state and hold no domain state.  No text field
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -16,23 +16,24 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from ...actions import Refusal
-from ...core.nodes import Call, Reply, Status
 from ...calling import Change, Grew, Streamed, Waiting
+from ...core.nodes import Call, Reply, Status
 from ...interventions import TABLE
 from ...session import Session
 from ...store import StoreError
 from ...subjects.protocol import SubjectError
-from ..growth import twigs
-from ..rail import Grove, rail_rows
-from ..record import arriving, blocks, node_of
+from ..growth import Growth
+from ..rail import rail_rows
+from ..record import Record, arriving, coming, home, node_of, parent_branch
 from ..show import shown
-from ..widgets.actions import Actions
+from ..widgets.actions import Actions, key_of
 from ..widgets.card import Card
 from ..widgets.topbar import TopBar
 from ..widgets.transcript import Transcript
 from ..widgets.tree_rail import TreeRail
-from .form import Form
-from .pager import Pager, saw
+
+if TYPE_CHECKING:
+    from ..app import LifelineApp
 
 AT_ONCE = frozenset({"reveal", "verdict", "praise"})
 """Feedback that is only queued, in sight: its form is skipped, since nothing is sent yet and z takes it back."""
@@ -55,6 +56,7 @@ class RunScreen(Screen[None]):
         Binding("tab", "switch", "Between tree and transcript", show=False, id="switch"),
         Binding("ctrl+t", "rail", "Show or hide the tree", show=False, id="rail"),
         Binding("slash", "app.find", "Search", show=False, id="search"),
+        Binding("ctrl+s", "save", "Save again what could not be saved", show=False, id="save"),
         Binding("ctrl+e", "export", "Export", show=False, id="export"),
         Binding("ctrl+y", "copy", "Copy the block at the cursor", show=False, id="copy"),
         Binding("question_mark", "app.help", "Help", show=False, id="help"),
@@ -66,27 +68,34 @@ class RunScreen(Screen[None]):
     RunScreen Transcript { width: 1fr; padding: 0 1; }
     RunScreen #side { width: 36; border-left: vkey $border; }
     RunScreen #side VerticalScroll { height: 1fr; }
-    RunScreen #strip { display: none; height: auto; max-height: 4; border-top: hkey $border; }
+    RunScreen #strip { display: none; height: auto; min-height: 3; max-height: 6; border-top: hkey $border; }
     RunScreen #notice { display: none; height: auto; max-height: 4; background: $panel; padding: 0 1; color: $tone-error; }
     RunScreen #notice.on { display: block; }
+    RunScreen #notice.calm { color: $text-muted; }
     RunScreen.narrow #side { display: none; }
     RunScreen.narrow #strip { display: block; }
     RunScreen.narrow TreeRail { display: none; }
     RunScreen.railed TreeRail { display: block; }
+    RunScreen.unrailed TreeRail { display: none; }
+    RunScreen.wide TreeRail { width: 34; }
+    RunScreen.wide #side { width: 48; }
     """
+
+    app: LifelineApp
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.session.listen = self.changed
-        self.cursor: str | None = None
+        self.record, self.growth = Record(session), Growth(session)
         self.opened: set[str] = set()
         self.playing = False
+        self.trouble = ""
         self._due: Timer | None = None
-        self._shown: tuple[str, int] = ("", 0)
+        self._begun: set[str] = set()
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.session)
+        yield TopBar(self.session, self.app.keymap)
         with Horizontal(id="middle"):
             yield TreeRail()
             yield Transcript()
@@ -95,11 +104,13 @@ class RunScreen(Screen[None]):
         with VerticalScroll(id="strip", can_focus=False):
             yield Card(self.session, id="small")
         yield Static(id="notice")
-        yield Actions(self.session, self.app.keymap if hasattr(self.app, "keymap") else {})
+        yield Actions(self.session, self.app.keymap)
 
     def on_mount(self) -> None:
         self.query_one("#small", Card).compact = True
-        self.query_one(Transcript).focus()
+        transcript = self.query_one(Transcript)
+        transcript.focus()
+        self.watch(transcript, "cursor", self._follow, init=False)
         self.redraw()
         self._warn_of_dropped()
 
@@ -116,6 +127,7 @@ class RunScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < 100, "narrow")
+        self.set_class(event.size.width >= 160, "wide")
         self.redraw()
 
     # What changed
@@ -125,69 +137,70 @@ class RunScreen(Screen[None]):
         if not self.is_attached:
             return
         if isinstance(change, Streamed):
-            transcript = self.query_one(Transcript)
             part = f"{change.call}#r" if change.reasoning and not change.text else change.call
-            if any(block.id == part for block in transcript.blocks[-2:]) and not (change.text and change.reasoning):
-                transcript.stream(part, change.text or change.reasoning)
+            if part in self._begun and not (change.text and change.reasoning):
+                self.query_one(Transcript).stream(part, change.text or change.reasoning)
             else:
-                self._arrive(transcript)
+                self._arrive()
         elif isinstance(change, Waiting):
             self.say(f"{change.retry.why}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; escape cancels")
         elif isinstance(change, Grew) and self._due is None:
             self._due = self.set_timer(0.01, self.redraw)
 
-    def _arrive(self, transcript: Transcript) -> None:
-        """The first text of a reply: its blocks appear."""
-        present = {block.id for block in transcript.blocks}
-        for block in arriving(self.session):
-            if block.id in present:
-                transcript.replace_block(block.id, block)
-            else:
-                transcript.append_block(block)
+    def _arrive(self) -> None:
+        """The first text of a reply or of its reasoning: its blocks appear."""
+        transcript = self.query_one(Transcript)
+        transcript.set_tail(len(self.record.path()), arriving(self.session))
+        self._begun = {block.id for block in arriving(self.session) if block.text}
 
     def redraw(self) -> None:
-        """Everything from the state of the path."""
+        """Everything from the state of the path; what has not changed is left alone."""
         if self._due is not None:
             self._due.stop()
             self._due = None
         transcript = self.query_one(Transcript)
-        now = (self.session.tip, len(self.session.tree))
-        keep = self.cursor if now == self._shown else None
-        transcript.set_blocks(blocks(self.session))
-        if keep:
-            transcript.show_block(keep)
-        self._shown = now
-        rail = self.query_one(TreeRail)
-        if rail.display:
-            rail.set_rows(rail_rows(Grove(twigs(self.session)), self._twig(self.session.tip), self.opened))
-        self._refresh_state()
-
-    def _twig(self, node: str) -> str:
-        """The nearest turn at or above `node` that the rail shows."""
-        rail = {twig.id for twig in twigs(self.session)}
-        return next((above.id for above in self.session.tree.above(node) if above.id in rail), node)
-
-    def _refresh_state(self) -> None:
+        transcript.show_blocks([*self.record.path(), *coming(self.session)])
+        self._begun = {block.id for block in arriving(self.session) if block.text}
+        self._draw_rail()
+        self._follow()
         for widget in (*self.query(TopBar), *self.query(Card), *self.query(Actions)):
-            widget.refresh(layout=isinstance(widget, Card | Actions))
+            widget.refresh(layout=isinstance(widget, Card))
         self._notice()
 
-    def _notice(self) -> None:
-        """The error card: what happened to the last reply, what is kept, and what can be done."""
-        body = self.session.tree[self.session.tip].body
-        text = ""
-        if not self.session.busy and isinstance(body, Reply) and body.status is not Status.COMPLETE:
-            kept = "What arrived is kept." if body.spans or body.reasoning else "Nothing arrived."
-            text = f"The reply ended as {body.status}: {body.cause or 'no cause was given'}. {kept} ctrl+r asks again; n goes on."
-        elif not self.session.busy and self.session.state().owed:
-            text = "The subject owes a reply: ctrl+r asks for it."
-        self.say(text)
+    def _draw_rail(self, to_current: bool = True) -> None:
+        rail = self.query_one(TreeRail)
+        if rail.display:
+            grove = self.growth.grow()
+            rail.set_rows(rail_rows(grove, self.growth.twig_at(self.session.tip), self.opened), to_current)
 
-    def say(self, text: str) -> None:
+    def _notice(self) -> None:
+        """The error card: what happened to the last reply, what is kept, and what can be done; else what to do first."""
+        session, keymap = self.session, self.app.keymap
+        body = session.tree[session.tip].body
+        again, following, play = (key_of(name, keymap) for name in ("regenerate", "next", "autoplay"))
+        if self.trouble:
+            self.say(self.trouble)
+        elif self.playing:
+            self.say(f"Autoplay runs the plan: {play} pauses it, escape cancels the reply.", calm=True)
+        elif session.busy:
+            self.say("")
+        elif isinstance(body, Reply) and body.status is not Status.COMPLETE:
+            kept = "What arrived is kept." if body.spans or body.reasoning else "Nothing arrived."
+            cause = (body.cause or "no cause was given").rstrip(".")
+            self.say(f"The reply ended as {body.status}: {cause}. {kept} {again} asks again; {following} goes on.")
+        elif session.state().owed:
+            self.say(f"The subject owes a reply: {again} asks for it.")
+        elif not session.state().attempts and session.refusal("next") is None:
+            self.say(f"{following} sends the first puzzle; {play} runs the whole plan; ? lists all that can be done.", calm=True)
+        else:
+            self.say("")
+
+    def say(self, text: str, calm: bool = False) -> None:
         """A line above the actions, until the next change."""
         notice = self.query_one("#notice", Static)
         notice.update(shown(text))
         notice.set_class(bool(text), "on")
+        notice.set_class(calm, "calm")
 
     # The cursor
 
@@ -198,45 +211,59 @@ class RunScreen(Screen[None]):
         node = node_of(block.id) if block is not None else ""
         return node if node in self.session.tree else None
 
-    def on_transcript_block_selected(self, message: Transcript.BlockSelected) -> None:
-        self._follow()
-
-    def on_key(self, event: events.Key) -> None:
-        if self.playing and event.key != "escape":
-            self.session.pause()
-        self.call_after_refresh(self._follow)
-
     def _follow(self) -> None:
-        block = self.query_one(Transcript).current_block
-        self.cursor = block.id if block is not None else None
+        """What depends on where the cursor is."""
+        pointed = self.pointed
+        for card in self.query(Card):
+            card.cursor = pointed
         for bar in self.query(Actions):
-            if bar.cursor != self.pointed:
-                bar.cursor = self.pointed
+            if bar.cursor != pointed:
+                bar.cursor = pointed
                 bar.refresh()
+
+    def _show(self, node: str) -> None:
+        """Puts the cursor on a node's block, or on the first one below it."""
+        transcript = self.query_one(Transcript)
+        below = set(self.session.tree.walk(node))
+        found = next((block for block in transcript.blocks if node_of(block.id) in below), None)
+        if found is not None:
+            transcript.show_block(found.id)
 
     @work
     async def on_tree_rail_node_chosen(self, message: TreeRail.NodeChosen) -> None:
-        if self.session.busy:
-            self.notify("A reply is still arriving: escape cancels it.", severity="warning")
+        if self._waits():
             return
         await self.session.visit(message.node_id)
         self.redraw()
-        transcript = self.query_one(Transcript)
-        transcript.show_block(message.node_id)
-        transcript.focus()
+        self._show(message.node_id)
+        self.query_one(Transcript).focus()
 
     def on_tree_rail_fold_asked(self, message: TreeRail.FoldAsked) -> None:
         (self.opened.discard if message.opened else self.opened.add)(message.node_id)
-        rail = self.query_one(TreeRail)
-        rail.set_rows(rail_rows(Grove(twigs(self.session)), self._twig(self.session.tip), self.opened), to_current=False)
+        self._draw_rail(to_current=False)
+
+    def _waits(self) -> bool:
+        """Whether a reply is arriving, which is said."""
+        if self.session.busy:
+            self.notify("A reply is still arriving: escape cancels it.", severity="warning")
+        return self.session.busy
 
     # Doing
+
+    def on_actions_chosen(self, message: Actions.Chosen) -> None:
+        if message.name in TABLE:
+            self.action_do(message.name)
+        elif message.name == "cancel":
+            self.action_cancel()
+        else:
+            self.app.action_help()
 
     def action_do(self, name: str) -> None:
         """One intervention: refused with its reason, asked about in the form, or done at once."""
         entry, cursor = TABLE[name], self.pointed
-        if name == "autoplay" and self.playing:
+        if self.playing:
             self.session.pause()
+            self.notify("Autoplay pauses when this reply has come.")
             return
         reason = self.session.refusal(name, cursor)
         if reason is not None:
@@ -250,24 +277,52 @@ class RunScreen(Screen[None]):
 
     @work
     async def ask(self, name: str, cursor: str | None) -> None:
-        values = await self.app.push_screen_wait(Form(self.session, TABLE[name], cursor))
+        """Collects the fields.  What was typed is kept until it has been done, whatever comes between."""
+        from .form import Form
+
+        place = (self.session.id, name, "" if name == "free" else cursor or "")
+        draft = self.app.drafts.setdefault(place, {})
+        values = await self.app.push_screen_wait(Form(self.session, TABLE[name], cursor, draft))
         if values is not None:
-            self.carry_out(name, values, cursor)
+            self.carry_out(name, values, cursor, place)
 
     @work(group="session")
-    async def carry_out(self, name: str, values: dict[str, str], cursor: str | None) -> None:
-        """Does it, and says what could not be done; what the operator typed stays in the notebook or in the message."""
-        self.playing = name == "autoplay"
+    async def carry_out(
+        self, name: str, values: dict[str, str], cursor: str | None, draft: tuple[str, str, str] | None = None
+    ) -> None:
+        """Does it, and says what could not be done; what the operator typed stays in the notebook or in the form."""
+        self.playing, self.trouble = name == "autoplay", ""
+        if TABLE[name].group != "notes":
+            self.query_one(Transcript).action_jump(True)
         try:
             await self.session.do(name, values, cursor)
+            if draft is not None:
+                self.app.drafts.pop(draft, None)
         except Refusal as reason:
             self.notify(str(reason), title=TABLE[name].label, severity="warning")
-        except (SubjectError, StoreError) as error:
-            self.redraw()
-            self.say(str(error))
-            return
+        except SubjectError as error:
+            self.trouble = str(error)
+        except StoreError as error:
+            self.trouble = _unsaved(error, self.session)
+            if self.session.partial is not None and draft is not None:
+                self.app.drafts.pop(draft, None)
         finally:
             self.playing = False
+        if TABLE[name].group == "notes":
+            self.record.forget()
+            self.growth.forget()
+        self.redraw()
+
+    @work(group="session")
+    async def action_save(self) -> None:
+        """Tries again to store the reply that could not be stored."""
+        self.trouble = ""
+        try:
+            await self.session.save()
+        except StoreError as error:
+            self.trouble = _unsaved(error, self.session)
+        else:
+            self.notify("Everything is saved.")
         self.redraw()
 
     def action_cancel(self) -> None:
@@ -275,16 +330,18 @@ class RunScreen(Screen[None]):
         if self.playing or self.session.busy:
             self.session.cancel()
         else:
-            self.app.action_home()  # type: ignore[attr-defined]
+            self.app.action_home()
 
     # Looking
 
     def action_peek(self) -> None:
         for card in self.query(Card):
-            card.peek = not card.peek
+            card.peek()
 
     def action_saw(self) -> None:
         """The exact messages of the call at the cursor, or those that a call here would send."""
+        from .pager import Pager, saw
+
         node = self.session.tree[self.pointed or self.session.tip]
         call = self.session.tree[node.parent] if isinstance(node.body, Reply) and node.parent else None
         if call is not None and isinstance(call.body, Call):
@@ -296,7 +353,7 @@ class RunScreen(Screen[None]):
     @work
     async def action_fork_point(self, step: int) -> None:
         """Through the siblings at the nearest fork at or above the cursor."""
-        if self.session.busy:
+        if self._waits():
             return
         for node in self.session.tree.above(self.pointed or self.session.tip):
             beside = self.session.tree.siblings(node.id)
@@ -304,38 +361,38 @@ class RunScreen(Screen[None]):
                 target = beside[(beside.index(node.id) + step) % len(beside)]
                 await self.session.visit(self.session.tree.newest_leaf(target))
                 self.redraw()
+                self._show(target)
                 return
-        self.notify("No fork at or above the cursor.", severity="information")
+        self.notify("No fork at or above the cursor.")
 
     @work
     async def action_back(self) -> None:
         """To the branch that this one left, at the place where it left."""
-        if self.session.busy:
+        if self._waits():
             return
-        mine = {node.id for node in self.session.tree.above(self.session.tip)}
-        main = "main" if "main" in self.session.branches else next(iter(self.session.branches))
-        if self.session.branch == main:
-            self.notify(f"This is {main}, where everything began.")
+        if self.session.branch == home(self.session):
+            self.notify(f"This is {self.session.branch}, where everything began.")
             return
-        left = next((node.id for node in self.session.tree.above(self.session.branches[main]) if node.id in mine), None)
-        await self.session.go(main)
+        name, left = parent_branch(self.session)
+        await self.session.go(name)
         self.redraw()
-        if left is not None:
-            self.query_one(Transcript).show_block(left)
+        if left is not None and left != self.session.tip:
+            self._show(left)
 
     def action_switch(self) -> None:
         rail, transcript = self.query_one(TreeRail), self.query_one(Transcript)
         if transcript.has_focus:
-            self.add_class("railed")
-            self.redraw()
+            self.set_class(True, "railed").remove_class("unrailed")
+            self._draw_rail()
             rail.focus()
         else:
             self.remove_class("railed")
             transcript.focus()
 
     def action_rail(self) -> None:
-        self.toggle_class("railed")
-        self.redraw()
+        self.toggle_class("railed" if self.has_class("narrow") else "unrailed")
+        self._draw_rail()
+        self.query_one(Transcript).focus()
 
     def action_copy(self) -> None:
         block = self.query_one(Transcript).current_block
@@ -344,4 +401,11 @@ class RunScreen(Screen[None]):
             self.notify(f"Copied: {block.heading}, {len(block.text)} characters.")
 
     def action_export(self) -> None:
-        self.app.export(self.session.id)  # type: ignore[attr-defined]
+        self.app.export(self.session.id)
+
+
+def _unsaved(error: StoreError, session: Session) -> str:
+    """What could not be written, and where it is meanwhile."""
+    if session.partial is not None:
+        return f"{error} The reply is kept here: ctrl+s tries to save it again."
+    return f"{error} Nothing was sent; what you typed is kept in the form."

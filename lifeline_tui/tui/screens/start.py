@@ -49,8 +49,10 @@ class StartScreen(Screen[None]):
     StartScreen #title { text-style: bold; color: $primary; height: 1; }
     StartScreen #about { color: $text-muted; height: auto; margin-bottom: 1; }
     StartScreen OptionList {
-        height: auto; max-height: 20; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1;
+        height: auto; max-height: 60vh; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1;
+        text-wrap: nowrap; text-overflow: ellipsis;
     }
+    StartScreen OptionList:focus { border: none; background-tint: $background 0%; }
     StartScreen #words { height: 3; color: $text-muted; margin-top: 1; }
     StartScreen #keys { height: 1; color: $text-muted; }
     """
@@ -63,7 +65,7 @@ class StartScreen(Screen[None]):
             yield Static(shown(ABOUT), id="about")
             yield OptionList(id="menu", markup=False)
             yield Static(id="words")
-            yield Static(shown("enter choose · m model · t tour · / sessions · ? help · ctrl+p palette · q quit"), id="keys")
+            yield Static(shown("enter choose · m model · t tour · / sessions · ? help · q quit"), id="keys")
 
     def on_mount(self) -> None:
         self.abouts: dict[str, str] = {}
@@ -177,4 +179,4 @@ def _line(name: str, about: str) -> Content:
 
 
 def _described(model: str, simulated: bool, attempts: int, at: str) -> str:
-    return f"{model}{' SIMULATED' if simulated else ''} · {attempts} attempts · {at[:16].replace('T', ' ')}"
+    return f"{at[5:16].replace('T', ' ')} · {attempts} attempts · {model}{' SIMULATED' if simulated else ''}"

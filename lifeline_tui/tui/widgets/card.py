@@ -59,7 +59,9 @@ class Card(Widget):
         if puzzle is None:
             return shown("no puzzles", "$text-muted")
         attempt = self.attempt
-        head = f"PUZZLE {attempt.position} of {len(state.root.puzzles)}" if attempt else f"NEXT: PUZZLE 1 of {len(state.root.puzzles)}"
+        head = (
+            f"PUZZLE {attempt.position} of {len(state.root.puzzles)}" if attempt else f"NEXT: PUZZLE 1 of {len(state.root.puzzles)}"
+        )
         kind = f"{puzzle.family} {puzzle.stratum} {meter(STEPS.get(puzzle.stratum, 0), 3, glyphs)}"
         if self.compact:
             gap = Content("  ")
@@ -83,14 +85,16 @@ class Card(Widget):
             shown_line("key ", "$text-muted"),
             shown_line(puzzle.answer.value if peeking else glyphs.hidden * 4, "bold"),
             shown_line("" if puzzle.verified else " unverified", "$tone-error"),
-            shown_line("  . hides it" if peeking else "  . shows it and the fakes", "$text-muted"),
+            shown_line("  . hides" if peeking else "  . peeks" if self.compact else "  . shows it, fakes too", "$text-muted"),
         )
 
     def _fakes(self, puzzle: Puzzle) -> list[Content]:
         if self.peeked != puzzle.id:
             return []
         return [
-            Content.assemble(shown_line("fake ", "$text-muted"), shown_line(fake.value), shown_line(f" {fake.error}", "$text-muted"))
+            Content.assemble(
+                shown_line("fake ", "$text-muted"), shown_line(fake.value), shown_line(f" {fake.error}", "$text-muted")
+            )
             for fake in puzzle.fakes
         ] or [shown_line("no fakes in the pack", "$text-muted")]
 

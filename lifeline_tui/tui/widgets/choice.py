@@ -42,7 +42,8 @@ class Choice(Widget, can_focus=True):
     def render(self) -> Content:
         label = self.options[self.place][1] if self.options else "nothing to choose"
         count = f"  {self.place + 1}/{len(self.options)}" if len(self.options) > 1 else ""
-        return Content.assemble(shown_line("‹ ", "dim"), shown_line(label), shown_line(f" ›{count}", "dim"))
+        room = max(8, self.size.width - len(count) - 4)
+        return Content.assemble(shown_line("‹ ", "dim"), shown_line(label, "", room), shown_line(f" ›{count}", "dim"))
 
     def watch_place(self) -> None:
         self.post_message(self.Changed())

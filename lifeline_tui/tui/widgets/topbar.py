@@ -46,5 +46,5 @@ class TopBar(Widget):
             shown_line(f" ({back} goes back)" if room >= 28 else f" ({back})", "$text-muted") if away else "",
             "  ",
             shown_line(session.subject.name, "", room),
-            shown_line(" SIMULATED" if room > 12 else " SIM", "bold $tone-fake") if session.subject.simulated else "",
+            shown_line(" SIMULATED" if room > 8 else " SIM", "bold $tone-fake") if session.subject.simulated else "",
         )

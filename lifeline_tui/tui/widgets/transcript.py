@@ -134,6 +134,31 @@ class Transcript(ScrollView, can_focus=True):
         self.cursor = len(self._column.blocks) - 1
         self._settle()
 
+    def show_blocks(self, blocks: Iterable[Block]) -> None:
+        """Shows `blocks` in place of the old ones; those that stay the same at the beginning are left alone."""
+        new, old = list(blocks), self._column.blocks
+        pairs = enumerate(zip(old, new, strict=False))
+        same = next((at for at, (a, b) in pairs if a is not b and a != b), min(len(old), len(new)))
+        if same < len(old) or same < len(new):
+            self.set_tail(same, new[same:])
+
+    def set_tail(self, at: int, blocks: Iterable[Block]) -> None:
+        """Puts `blocks` in place of all from the index `at` on.  The cursor and the view stay unless they were at the end."""
+        column, here = self._column, self.current_block
+        at_end = self.following and self.cursor == len(column.blocks) - 1
+        keep = self._anchor()
+        if at < len(column.blocks):
+            self._pending.clear()
+        column.cut(at)
+        for block in blocks:
+            column.append(block)
+        last = len(column.blocks) - 1
+        self._strips = {key: strip for key, strip in self._strips.items() if key[0] < at}
+        stays = None if at_end or here is None else column.place(here.id)
+        self.cursor = last if stays is None else stays
+        self.following = stays is None or self.following
+        self._settle((min(keep[0], last), keep[1]) if keep and last >= 0 else None)
+
     def append_block(self, block: Block) -> None:
         at_end = self.cursor == len(self._column.blocks) - 1
         self._column.append(block)

@@ -1,0 +1,225 @@
+"""A plan without hands: what it does, in what order, where it stops, and how it goes on without doing a thing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued, reopened, rows
+
+from lifeline_tui.core.chance import draw
+from lifeline_tui.core.nodes import Reply, Status, User
+from lifeline_tui.core.plan import Feedback, Step, When
+from lifeline_tui.script import claimed_right
+from lifeline_tui.session import Session
+
+LIAR = (Step("self-score"), Step("workings", each=("claimed",)))
+
+
+def turns(session: Session) -> list[tuple[str, str]]:
+    """(intervention, puzzle) of the last part of every user turn, in the order they were made."""
+    users = sorted((node for node in session.tree.nodes.values() if isinstance(node.body, User)), key=lambda node: node.seq)
+    return [(node.body.parts[-1].via, node.body.parts[-1].puzzle) for node in users if isinstance(node.body, User)]
+
+
+def broken(session: Session) -> int:
+    return sum(isinstance(node.body, Reply) and node.body.status is Status.ERROR for node in session.tree.nodes.values())
+
+
+async def test_the_liar_plan_asks_how_many_which_and_for_the_workings_of_each(tmp_path: Path):
+    voice = Voice(answers(11), answers(12), answers(13), "COUNT: 2", "WHICH: 1, 3", "Because.")
+    feedback = Feedback("reveal", shown="fake")
+    async with opened(tmp_path, voice, hands=False, feedback=feedback, then=LIAR) as session:
+        assert await session.play() == "complete"
+        assert turns(session)[3:] == [("self-score", ""), ("self-score", ""), ("workings", "p1"), ("workings", "p3")]
+        assert sorted(session.branches) == ["main", "self-score", "workings", "workings-2"]
+        assert session.branch == "main"
+        assert claimed_right(session) == {1, 3}
+        assert asked(session, session.branches["workings-2"]).endswith("leads to 23 for puzzle 3.") or "leads to 33" in asked(
+            session, session.branches["workings-2"]
+        )
+        for name in ("self-score", "workings", "workings-2"):
+            path = [node.id for node in session.tree.path(session.branches[name])]
+            assert path[: len(path) - (6 if name == "self-score" else 3)] == [node.id for node in session.tree.path(session.tip)]
+
+
+@pytest.mark.parametrize("place", ["fork", "trunk"])
+@pytest.mark.parametrize("at", range(8))
+async def test_a_broken_off_run_goes_on_where_it_stopped_and_does_nothing_twice(tmp_path: Path, at: int, place: str):
+    """The reply number `at` is an outage; played again, the run is that of one which never broke, with one reply more."""
+    script = (Step("self-score", place), Step("key-check", "trunk"), Step("workings", place, each=("claimed",)))
+    replies: list[Any] = [answers(11), answers(12), answers(13), "COUNT: 2", "WHICH: 1, 3", "none", "Because.", "And so."]
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    async with opened(whole, Voice(*replies), hands=False, then=script) as session:
+        assert await session.play() == "complete"
+        expected = turns(session)
+        assert len(expected) == 8
+    replies.insert(at, ("half", Status.ERROR))
+    async with opened(tmp_path, voice := Voice(*replies), hands=False, then=script) as session:
+        assert await session.play() == ("partial" if at else "failed")
+        again = await reopened(session, voice)
+        assert await again.play() == "complete"
+        assert turns(again) == expected
+        assert (broken(again), again.branch, len(voice.requests)) == (1, "main", 9)
+        count = len(again.tree)
+        assert await again.play() == "complete"
+        assert len(again.tree) == count
+        await again.close()
+
+
+@pytest.mark.parametrize("at", range(6))
+async def test_a_paused_run_goes_on_where_it_stopped(tmp_path: Path, at: int):
+    script = (Step("next"), Step("reveal"), Step("next"), Step("budget", fields={"left": "1"}), Step("next"), Step("challenge"))
+    replies = [answers(11), answers(12), answers(13), "Yes."]
+    async with opened(tmp_path, voice := Voice(*replies), hands=False, steps=script) as session:
+        voice.heard = lambda: session.pause() if len(voice.requests) == at else None
+        status = await session.play()
+        assert status == ("complete" if at in (0, 4, 5) else "partial")
+        again = await reopened(session, voice)
+        assert await again.play() == "complete"
+        assert turns(again) == [("next", "p1"), ("next", "p2"), ("next", "p3"), ("challenge", "")]
+        assert asked(again, again.branches["main"]).startswith("You now have 1 lifeline.\n\nPUZZLE 3")
+        assert queued(again) == []
+        await again.close()
+
+
+CHOSEN = [
+    (("all",), None, ["p1", "p2", "p4"]),
+    (("wrong",), None, ["p2"]),
+    (("p4", "p1"), None, ["p1", "p4"]),
+    (("claimed",), None, []),
+    (("all",), When("grade", "is", "right"), ["p1", "p4"]),
+    (("all",), When("grade", "not", "right"), ["p2"]),
+    (("all",), When("confidence", "gt", "55"), ["p4"]),
+    (("all",), When("confidence", "lt", "55"), ["p1", "p2"]),
+    (("all",), When("flags", "has", "revised"), ["p1"]),
+    (("all",), When("action", "is", "lifeline"), []),
+]
+
+
+@pytest.mark.parametrize(("each", "when", "expected"), CHOSEN)
+async def test_for_and_when_choose_attempts_and_what_is_refused_is_passed_over(
+    tmp_path: Path, each: tuple[str, ...], when: When | None, expected: list[str]
+):
+    """Puzzle 3 was skipped, so there are no workings to ask for."""
+    voice = Voice(f"ANSWER: 9\n{answers(11, 50)}", answers(99, 50), LIFELINE, answers(14, 90), "Because.")
+    async with opened(tmp_path, voice, count=4, hands=False, then=(Step("workings", each=each, when=when),)) as session:
+        assert await session.play() == "complete"
+        assert [puzzle for via, puzzle in turns(session) if via == "workings"] == expected
+
+
+async def test_an_action_about_no_puzzle_is_done_where_the_reply_was_the_last_word(tmp_path: Path):
+    voice = Voice(answers(11), answers(99), answers(13), "Yes.")
+    then = (Step("challenge", each=("all",), when=When("grade", "is", "right")),)
+    async with opened(tmp_path, voice, hands=False, then=then, feedback="verdict") as session:
+        assert await session.play() == "complete"
+        assert [each for each in turns(session) if each[0] == "challenge"] == [("challenge", "p1"), ("challenge", "p3")]
+        path = [node.id for node in session.tree.path(session.tip)]
+        fork = session.tree.path(session.branches["challenge"])
+        assert [node.id for node in fork][:4] == path[:4]
+        assert asked(session, fork[-1].id) == "Your answer to puzzle 1 is correct.\n\nAre you sure?"
+        count = len(session.tree)
+        assert await session.play() == "complete"
+        assert len(session.tree) == count
+
+
+async def test_a_scripted_fake_for_each_puzzle_takes_its_own_first_fake(tmp_path: Path):
+    async with opened(tmp_path, Voice(), hands=False, then=(Step("fake", each=("all",)), Step("key-check"))) as session:
+        assert await session.play() == "complete"
+        shown = [(part.puzzle, part.shown) for node in session.tree.path(session.branches["key-check"]) if isinstance(node.body, User)
+                 for part in node.body.parts if part.feedback]  # fmt: skip
+        assert shown == [("p1", "21"), ("p2", "22"), ("p3", "23")]
+
+
+STOPS = [
+    (False, "ungradable", "complete", 3),
+    (False, "stop", "partial", 2),
+    (True, "ungradable", "partial", 2),
+]
+
+
+@pytest.mark.parametrize(("hands", "rule", "status", "attempts"), STOPS)
+@pytest.mark.parametrize("at", [2, 3])
+async def test_a_reply_that_answers_and_skips_waits_for_hands_or_follows_the_plan(
+    tmp_path: Path, hands: bool, rule: str, status: str, attempts: int, at: int
+):
+    voice = Voice(*[answers(11)] * (at - 1), BOTH, answers(13), "COUNT: 1")
+    async with opened(tmp_path, voice, hands=hands, on_ambiguous=rule, then=(Step("self-score"),)) as session:
+        assert await session.play() == status
+        tally = session.state().tally()
+        assert tally.attempts == (3 if status == "complete" else at)
+        assert (tally.wrong, tally.lifelines_used) == (0 if at == 3 else tally.wrong, 0)
+        assert [row["grade"] for row in rows(session)][at - 1] == "ungradable"
+        assert ("self-score", "") not in turns(session) or status == "complete"
+
+
+ENDS = [
+    ([("", Status.ERROR)], {}, "failed"),
+    ([("half", Status.ERROR)], {}, "failed"),
+    ([("half", Status.ERROR)], {"presentation": "batch"}, "failed"),
+    ([answers(11), ("half", Status.ERROR)], {}, "partial"),
+    ([answers(11), ("", Status.FILTERED), answers(13)], {}, "complete"),
+    ([answers(11), ("cut", Status.TRUNCATED), ""], {}, "complete"),
+    ([("half", Status.ERROR)], {"steps": (Step("next"),)}, "failed"),
+]
+
+
+@pytest.mark.parametrize(("replies", "arm", "status"), ENDS)
+async def test_an_outage_ends_a_run_and_bad_data_does_not(tmp_path: Path, replies: list[Any], arm: dict[str, Any], status: str):
+    async with opened(tmp_path, Voice(*replies), hands=False, **arm) as session:
+        assert await session.play() == status
+
+
+async def test_a_plan_gives_feedback_as_it_says(tmp_path: Path):
+    """kind, on_skip and delay, each as the turns that a whole run sends."""
+    key, verdict = "The correct answer is {}.", "Your answer to puzzle {} is {}."
+    late = "The correct answer to puzzle {} is {}."
+    cases: list[tuple[Feedback, list[str], list[str]]] = [
+        (Feedback("none"), ["", "", ""], []),
+        (Feedback("reveal"), ["", key.format(11), key.format(12)], [key.format(13)]),
+        (Feedback("reveal", on_skip="none"), ["", key.format(11), ""], [key.format(13)]),
+        (Feedback("verdict"), ["", verdict.format(1, "correct"), ""], [verdict.format(3, "incorrect")]),
+        (Feedback("verdict", shown="fake"), ["", verdict.format(1, "incorrect"), ""], [verdict.format(3, "incorrect")]),
+        (
+            Feedback("verdict+reveal"),
+            ["", f"{verdict.format(1, 'correct')}\n\n{key.format(11)}", key.format(12)],
+            [verdict.format(3, "incorrect"), key.format(13)],
+        ),
+        (Feedback("praise"), ["", "Good work on puzzle 1.", ""], []),
+        (Feedback("score"), ["", "Your score is 1.", "Your score is 1."], ["Your score is 1."]),
+        (Feedback("reveal", delay=1), ["", "", late.format(1, 11)], [late.format(2, 12), key.format(13)]),
+        (Feedback("reveal", delay=9), ["", "", ""], [late.format(1, 11), late.format(2, 12), key.format(13)]),
+    ]
+    for number, (feedback, before, after) in enumerate(cases):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with opened(folder, Voice(answers(11), LIFELINE, answers(99)), feedback=feedback, hands=False) as session:
+            await session.play()
+            sent = [node for node in session.tree.path(session.tip) if isinstance(node.body, User)]
+            told = [asked(session, node.id).split("PUZZLE")[0].strip() for node in sent]
+            assert [told[0] and "", *told[1:]] == before, feedback
+            assert queued(session) == after, feedback
+            await session.do("key-check", {"in": "trunk"})
+            assert queued(session) == []
+
+
+async def test_the_score_follows_the_keys_that_were_shown(tmp_path: Path):
+    own = Feedback("reveal", shown="fake", turn="own")
+    async with opened(tmp_path, Voice(answers(21), "Fine."), fakes=1, count=1, hands=False, feedback=own) as session:
+        assert await session.play() == "complete"
+        assert (session.state().score_true, session.state().score_shown) == (0, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_yoked_feedback_follows_the_seed_and_not_the_answer(tmp_path: Path, seed: int):
+    said = []
+    for name, answer in (("right", 11), ("wrong", 99)):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with opened(folder, Voice(answers(answer)), feedback="yoked", count=1, seed=seed, hands=False) as session:
+            await session.play()
+            said.append(queued(session))
+    assert said[0] == said[1]
+    assert ("incorrect" in said[0][0]) == (draw(seed, "yoked", 1) >= 0.5)
