@@ -20,14 +20,22 @@ T = TypeVar("T")
 CHECKPOINT_SECONDS = 0.2
 
 
-async def carried_through(work: Awaitable[T]) -> T:
-    """What `work` gives.  Once begun it is done to its end, even if the caller is cancelled meanwhile."""
+async def carried_through(work: Awaitable[T], stop: Callable[[], None] = lambda: None) -> T:
+    """What `work` gives.  Once begun it is done to its end, however often the caller is cancelled meanwhile; `stop` is how the
+    work itself is told to come to that end."""
     done = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.wait({done})
-        raise
+    stopped: asyncio.CancelledError | None = None
+    while not done.done():
+        try:
+            await asyncio.wait({done})
+        except asyncio.CancelledError as error:
+            stopped = error
+            stop()
+    if stopped is not None:
+        if not done.cancelled():
+            done.exception()  # so that the loop does not report it as never looked at
+        raise stopped
+    return done.result()
 
 
 class Writer:

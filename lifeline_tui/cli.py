@@ -9,9 +9,11 @@ import asyncio
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
@@ -495,11 +497,17 @@ def doctor(db: str | None) -> None:
     sys.exit(1 if bad else 0)
 
 
+def _fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A fault of our own: its traceback may hold what a model wrote."""
+    say("".join(traceback.format_exception(kind, error, trace)))
+
+
 def main() -> None:
     """The command line.  Whatever goes wrong with the words on it or with the pipes behind it is one line too."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _fault
     try:
         try:
             cli(prog_name="lifeline", standalone_mode=False)

@@ -7,6 +7,7 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,11 @@ async def run_plan(
             results = []
             try:
                 for task in tasks:
-                    results.append(await task)
-                    tell(results[-1])
+                    # Not awaited itself: a cancel would reach it alone, and the next in line would begin.
+                    await asyncio.wait({task})
+                    results.append(task.result())
+                    with progress.aside():
+                        tell(results[-1])
                 return results
             finally:
                 for task in tasks:
@@ -106,6 +110,13 @@ class Progress:
     def __exit__(self, *problem: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Out of the way while something else is written."""
+        self.__exit__()
+        yield
+        self.__enter__()
 
     def step(self) -> None:
         if self._bar is not None:

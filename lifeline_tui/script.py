@@ -49,13 +49,15 @@ async def play(session: Session, paused: Callable[[], bool]) -> str:
             for attempt, values in _occasions(session, place, step):
                 if paused():
                     return _short(session)
-                await _carry_out(session, place, step, values, attempt)
-                if broken(session):
+                await _mark(session, place, _decide(session, step, values, attempt), attempt)
+                if not paused():
+                    await _ask_which(session)
+                if broken(session) or _needs_which(session):
                     return _short(session)
                 if step.place == "fork":
                     await session.go(trunk)
     finally:
-        if session.branch != trunk and not broken(session):
+        if session.branch != trunk and not broken(session) and not _needs_which(session):
             await session.go(trunk)
     return "complete"
 
@@ -84,9 +86,8 @@ async def _take_up(session: Session) -> None:
     """Asks again for a reply that was cut off, and from the fork of a scripted probe goes back to the trunk."""
     if broken(session) or session.state().owed:
         await session.do("regenerate")
+    await _ask_which(session)
     first = _probe(session, session.tip)
-    if first is not None and not broken(session):
-        await _ask_which(session, _step_of(first))
     trunk = _trunk(session, first) if first is not None and not broken(session) else None
     if trunk is not None:
         await session.go(trunk)
@@ -130,11 +131,6 @@ def _values(session: Session, step: Step) -> Values:
     return dict(step.fields) | ({"in": step.place} if _field(session, step, "in") else {})
 
 
-async def _carry_out(session: Session, place: int, step: Step, values: Values, attempt: Attempt | None) -> None:
-    await _mark(session, place, _decide(session, step, values, attempt), attempt)
-    await _ask_which(session, place)
-
-
 def _decide(session: Session, step: Step, values: Values, attempt: Attempt | None) -> Effect:
     """What an action would do.  One about no puzzle by itself, such as a challenge, is done where the attempt's reply was the last
     word.  Raises Refusal."""
@@ -144,13 +140,21 @@ def _decide(session: Session, step: Step, values: Values, attempt: Attempt | Non
     return replace(TABLE[step.do].decide(session.state(attempt.reply), context, values), parent=attempt.reply)
 
 
-async def _ask_which(session: Session, place: int) -> None:
-    """Follows a self-score, in a later turn of its own, by the question which, if a later action needs the list."""
-    script = _script(session.state().plan)
-    step, last = script[place], session.state().last_part
-    needed = step.do == "self-score" and "ask" not in step.fields and any("claimed" in each.each for each in script[place + 1 :])
-    if needed and not broken(session) and last is not None and not last.template.endswith("which"):
-        await _mark(session, place, session.decide(step.do, _values(session, step) | {"ask": "which", "in": "trunk"}), None)
+def _needs_which(session: Session) -> bool:
+    """Whether the tip is the reply to a scripted self-score whose list a later action needs, and which was not asked for yet."""
+    script, last = _script(session.state().plan), session.state().last_part
+    if last is None or last.step is None or last.template != "interventions/self-score" or broken(session):
+        return False
+    return "ask" not in script[last.step].fields and any("claimed" in each.each for each in script[last.step + 1 :])
+
+
+async def _ask_which(session: Session) -> None:
+    """Follows a self-score by the question which, in a later turn of its own, where that is needed."""
+    last = session.state().last_part
+    if _needs_which(session) and last is not None and last.step is not None:
+        step = _script(session.state().plan)[last.step]
+        values = _values(session, step) | {"ask": "which", "in": "trunk"}
+        await _mark(session, last.step, session.decide(step.do, values), None)
 
 
 async def _mark(session: Session, place: int, effect: Effect, attempt: Attempt | None) -> None:

@@ -302,10 +302,13 @@ class Session(Reading):
 
         A reply that cannot be stored is kept: it stays in sight, and the next thing done tries to store it first.
         """
-        self._asking = Asking(self.subject, self._write, call.id, self._tell)
+        asking = self._asking = Asking(self.subject, self._write, call.id, self._tell)
         if self._cancelled:
-            self._asking.cancel()
-        reply, failure = await self._asking.reply(request)
+            asking.cancel()
+        await carried_through(self._answer(call, asking, request, branch), asking.cancel)
+
+    async def _answer(self, call: Node, asking: Asking, request: Request, branch: str) -> None:
+        reply, failure = await asking.reply(request)
         body = call.body if isinstance(call.body, Call) else None
 
         async def save() -> None:
@@ -314,7 +317,7 @@ class Session(Reading):
             self.listen(Grew())
 
         self._unsaved = save
-        await carried_through(save())
+        await save()
         if failure is not None:
             raise failure
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -62,7 +63,7 @@ async def rest(pilot: Pilot[None]) -> None:
 async def press(pilot: Pilot[None], *keys: str) -> None:
     """Presses keys one after the other, each when what the one before it began is over."""
     for key in keys:
-        await pilot.press(key)
+        pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await rest(pilot)
 
 

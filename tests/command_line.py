@@ -42,7 +42,7 @@ class Done:
 def lifeline(*args: object, stdin: bytes = b"") -> Done:
     """Runs a command in this process."""
     given, out, err = (io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="") for data in (stdin, b"", b""))
-    names = {"stdin": given, "stdout": out, "stderr": err, "argv": ["lifeline", *map(str, args)]}
+    names = {"stdin": given, "stdout": out, "stderr": err, "argv": ["lifeline", *map(str, args)], "excepthook": sys.excepthook}
     code: Any = 0
     with patch.multiple(sys, **names):
         try:

@@ -59,7 +59,8 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             env=env,
-            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)) and None,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         self.out = b""
 

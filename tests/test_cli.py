@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -292,6 +294,24 @@ def test_control_c_saves_what_arrived(scratch: Path) -> None:
         last = store.nodes(store.sessions()[0].id)[-1].body
         assert isinstance(last, Reply)
         assert (last.status, last.spans[0].text) == (Status.CANCELLED, "so far")
+        assert verify(store) == []
+
+
+def test_what_is_done_is_told_before_a_run_is_stopped(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play = Session.play
+
+    async def stopped(self: Session) -> str:
+        if self.root.seed == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+        return await play(self)
+
+    monkeypatch.setattr(Session, "play", stopped)
+    done = lifeline("run", "baseline-20", "--limit", 1, "--repeats", 3, "--concurrency", 1, "--json")
+    assert done.code == 130
+    assert [each["seed"] for each in done.data] == [1]
+    with Reader(scratch / "t.db") as store:
+        assert [store.owner(row.id) for row in store.sessions()] == [None, None]
         assert verify(store) == []
 
 
@@ -599,10 +619,20 @@ SILENT = [
     ("models",),
     ("doctor",),
     ("probe", "--model", "sim/base"),
+    ("run", "liar-realtime", "--model", "sim/base"),
+    ("replay", "liar-realtime", "--mode", "recorded"),
+    ("export", "--format", "attempts-csv"),
+    ("sessions", "--search", "bracelets"),
+    ("verify",),
     ("run", "lifelines-10", "--model", "anthropic/claude-x"),
 ]
 WATCHED = """
 import json, subprocess, sys
+reached = set()
+def watch(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        reached.add(args[1][0] if event == "socket.connect" else args[0])
+sys.addaudithook(watch)
 from lifeline_tui.cli import main
 def no(*args, **kwargs):
     raise AssertionError("a process was started")
@@ -614,15 +644,15 @@ for words in json.loads(sys.argv[1]):
     except SystemExit:
         pass
 heavy = {"litellm", "aiohttp", "httpx", "pydantic", "openai", "textual"} & set(sys.modules)
-print("heavy:", sorted(heavy), file=sys.stderr)
+print("heavy:", sorted(heavy), "reached:", sorted(reached - {"127.0.0.1"}), file=sys.stderr)
 """
 
 
-def test_nothing_but_a_litellm_subject_needs_litellm_or_the_screen() -> None:
+def test_nothing_but_a_litellm_subject_needs_litellm_or_the_screen_or_the_network() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WATCHED, json.dumps(SILENT)], env=environ(), capture_output=True, text=True, check=True
     )
-    assert done.stderr.endswith("heavy: []\n")
+    assert done.stderr.endswith("heavy: [] reached: []\n")
 
 
 # What a model wrote never reaches a terminal raw
@@ -681,3 +711,20 @@ def test_hostile_files_are_named_and_not_obeyed(scratch: Path) -> None:
         done = lifeline(*words)
         assert done.code == 2
         assert not any(char in done.sentence for char in RAW)
+
+
+FAULTY = f"""
+from lifeline_tui import cli
+def wrong(*args):
+    raise ValueError({HOSTILE!a})
+cli.load_config = wrong
+cli.main()
+"""
+
+
+def test_even_a_fault_of_our_own_obeys_no_text() -> None:
+    words = [sys.executable, "-c", FAULTY, "models"]
+    done = subprocess.run(words, env=environ(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ValueError: a␛]52" in done.stderr
+    assert not any(char in done.stderr for char in RAW)

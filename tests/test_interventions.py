@@ -144,9 +144,9 @@ async def test_a_probe_forks_carries_the_queue_and_the_trunk_never_sees_it(tmp_p
         await session.go("main")
         assert session.queue() == queue
         await session.do("next")
-        assert [part.kind for node in session.tree.above(session.tip) if isinstance(node.body, User) for part in node.body.parts].count(
-            PartKind.PROBE
-        ) == 0
+        assert [
+            part.kind for node in session.tree.above(session.tip) if isinstance(node.body, User) for part in node.body.parts
+        ].count(PartKind.PROBE) == 0
 
 
 async def test_workings_ask_for_the_shown_key_before_the_subjects_own_answer(tmp_path: Path):
@@ -184,7 +184,9 @@ async def test_edit_forge_and_regenerate_make_siblings_and_the_original_stays(tm
         assert len(session.branches) == 5
 
 
-PARTS = st.lists(st.sampled_from(["a", "b", "a\n\nb", "What?", "The correct answer is 3.", "PUZZLE 1\n\nHow many?"]), min_size=1, max_size=4)
+PARTS = st.lists(
+    st.sampled_from(["a", "b", "a\n\nb", "What?", "The correct answer is 3.", "PUZZLE 1\n\nHow many?"]), min_size=1, max_size=4
+)
 
 
 @given(PARTS, st.one_of(PARTS.map("\n\n".join), st.text("ab\n. ", min_size=1), PARTS.map(lambda parts: "\n\n".join(parts) + "b")))
@@ -251,7 +253,9 @@ async def test_a_silent_violation_goes_on(tmp_path: Path):
 async def test_where_no_lifelines_are_offered_nothing_sent_mentions_them(tmp_path: Path):
     async with opened(tmp_path, voice := Voice(LIFELINE), lifelines=None, feedback="verdict+reveal", hands=False) as session:
         await session.play()
-        sent = " ".join(message["content"] for request in voice.requests for message in request.messages if message["role"] == "user")
+        sent = " ".join(
+            message["content"] for request in voice.requests for message in request.messages if message["role"] == "user"
+        )
         assert not {word for word in ("lifeline", "skip", "pass", "action") if word in sent.casefold()}
         assert session.refusal("budget")
 
@@ -287,7 +291,9 @@ async def test_both_waits_for_the_operator_and_either_reading_may_be_chosen(tmp_
 async def test_the_operator_beats_the_machine_and_both_readings_stay(tmp_path: Path):
     async with opened(tmp_path, Voice(answers(31))) as session:
         await session.do("next")
-        await steps(session, ("grade", {"grade": "right"}), ("grade", {"answer": "11", "grade": "auto"}), ("grade", {"grade": "wrong"}))
+        await steps(
+            session, ("grade", {"grade": "right"}), ("grade", {"answer": "11", "grade": "auto"}), ("grade", {"grade": "wrong"})
+        )
         attempt = session.state().latest
         assert attempt is not None
         assert (attempt.answer, attempt.grade) == ("11", "wrong")

@@ -116,6 +116,8 @@ async def test_a_kill_in_mid_stream_loses_at_most_a_quarter_of_a_second(
         until(lambda: len(partial()) > 400, "text on the disk")
         before = nodes(db)
         assert status() == "streaming"
+        said = len(SENT)
+        until(lambda: len(SENT) > said + 15, "as much as lies between two checkpoints")
         killed = time.monotonic()
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

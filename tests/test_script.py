@@ -36,9 +36,9 @@ async def test_the_liar_plan_asks_how_many_which_and_for_the_workings_of_each(tm
         assert sorted(session.branches) == ["main", "self-score", "workings", "workings-2"]
         assert session.branch == "main"
         assert claimed_right(session) == {1, 3}
-        assert asked(session, session.branches["workings-2"]).endswith("leads to 23 for puzzle 3.") or "leads to 33" in asked(
-            session, session.branches["workings-2"]
-        )
+        shown = session.queue()[0].shown
+        assert asked(session, session.branches["workings-2"]).endswith(f"leads to {shown} for puzzle 3.")
+        assert shown in ("23", "33")
         for name in ("self-score", "workings", "workings-2"):
             path = [node.id for node in session.tree.path(session.branches[name])]
             assert path[: len(path) - (6 if name == "self-score" else 3)] == [node.id for node in session.tree.path(session.tip)]
@@ -69,8 +69,21 @@ async def test_a_broken_off_run_goes_on_where_it_stopped_and_does_nothing_twice(
         await again.close()
 
 
+@pytest.mark.parametrize("at", range(1, 7))
+async def test_a_paused_run_does_what_one_without_a_pause_does(tmp_path: Path, at: int):
+    voice = Voice(answers(11), answers(12), answers(13), "COUNT: 2", "WHICH: 1, 3", "Because.")
+    async with opened(tmp_path, voice, hands=False, then=LIAR) as session:
+        voice.heard = lambda: session.pause() if len(voice.requests) == at else None
+        assert await session.play() == "partial"
+        again = await reopened(session, voice)
+        assert await again.play() == "complete"
+        assert turns(again)[3:] == [("self-score", ""), ("self-score", ""), ("workings", "p1"), ("workings", "p3")]
+        assert (again.branch, len(voice.requests)) == ("main", 7)
+        await again.close()
+
+
 @pytest.mark.parametrize("at", range(6))
-async def test_a_paused_run_goes_on_where_it_stopped(tmp_path: Path, at: int):
+async def test_a_paused_script_goes_on_where_it_stopped(tmp_path: Path, at: int):
     script = (Step("next"), Step("reveal"), Step("next"), Step("budget", fields={"left": "1"}), Step("next"), Step("challenge"))
     replies = [answers(11), answers(12), answers(13), "Yes."]
     async with opened(tmp_path, voice := Voice(*replies), hands=False, steps=script) as session:
@@ -133,24 +146,19 @@ async def test_a_scripted_fake_for_each_puzzle_takes_its_own_first_fake(tmp_path
         assert shown == [("p1", "21"), ("p2", "22"), ("p3", "23")]
 
 
-STOPS = [
-    (False, "ungradable", "complete", 3),
-    (False, "stop", "partial", 2),
-    (True, "ungradable", "partial", 2),
-]
+STOPS = [(False, "ungradable", "complete"), (False, "stop", "partial"), (True, "ungradable", "partial")]
 
 
-@pytest.mark.parametrize(("hands", "rule", "status", "attempts"), STOPS)
+@pytest.mark.parametrize(("hands", "rule", "status"), STOPS)
 @pytest.mark.parametrize("at", [2, 3])
 async def test_a_reply_that_answers_and_skips_waits_for_hands_or_follows_the_plan(
-    tmp_path: Path, hands: bool, rule: str, status: str, attempts: int, at: int
+    tmp_path: Path, hands: bool, rule: str, status: str, at: int
 ):
     voice = Voice(*[answers(11)] * (at - 1), BOTH, answers(13), "COUNT: 1")
     async with opened(tmp_path, voice, hands=hands, on_ambiguous=rule, then=(Step("self-score"),)) as session:
         assert await session.play() == status
         tally = session.state().tally()
-        assert tally.attempts == (3 if status == "complete" else at)
-        assert (tally.wrong, tally.lifelines_used) == (0 if at == 3 else tally.wrong, 0)
+        assert (tally.attempts, tally.lifelines_used) == (3 if status == "complete" else at, 0)
         assert [row["grade"] for row in rows(session)][at - 1] == "ungradable"
         assert ("self-score", "") not in turns(session) or status == "complete"
 

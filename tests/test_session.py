@@ -49,7 +49,11 @@ async def test_cancel_keeps_what_arrived_and_it_can_be_forked_from(tmp_path: Pat
         doing = await held(session, voice)
         assert session.cancel()
         await doing
-        assert (last(session).status, said(session), last(session).reasoning) == (Status.CANCELLED, answers(11)[: len(answers(11)) // 2], "hm")
+        assert (last(session).status, said(session), last(session).reasoning) == (
+            Status.CANCELLED,
+            answers(11)[: len(answers(11)) // 2],
+            "hm",
+        )
         assert session.state().tally().wrong == 0
         assert not session.cancel()
         voice.hold = False
@@ -99,7 +103,9 @@ async def test_close_ends_autoplay_wherever_it_is(tmp_path: Path):
         async with opened(folder, voice := Voice(f"{answers(11)}\nWHICH: 1, 2, 3"), then=LIAR, hands=False) as session:
             closing: list[asyncio.Task[None]] = []
 
-            def close(after: int = requests, voice: Voice = voice, session: Session = session, into: list[asyncio.Task[None]] = closing):
+            def close(
+                after: int = requests, voice: Voice = voice, session: Session = session, into: list[asyncio.Task[None]] = closing
+            ):
                 if len(voice.requests) == after:
                     into.append(asyncio.create_task(session.close()))
 
@@ -233,4 +239,3 @@ async def test_batch_and_sequential_fill_the_same_columns(tmp_path: Path):
     assert [list(row) for row in found[0]] == [list(row) for row in found[1]]
     assert [[row[name] for name in same] for row in found[0]] == [[row[name] for name in same] for row in found[1]]
     assert [row["grade"] for row in found[0]] == ["right", "wrong", "right"]
-

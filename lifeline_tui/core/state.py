@@ -123,7 +123,7 @@ class State:
     @property
     def posed(self) -> int:
         """How many of the plan's puzzles have been posed: the highest position."""
-        return max((attempt.position for attempt in self.attempts), default=0)
+        return max([0, *(attempt.position for attempt in self.attempts)])
 
     @property
     def next_puzzle(self) -> Puzzle | None:

@@ -12,6 +12,7 @@ from ..core.nodes import Annotation, Kind, Node, canonical, decode
 from ..exporters.session_jsonl import FORMAT, VERSION
 from ..loading import BadFile, read_bytes
 from ..store import Store
+from .fitting import check_body, check_value
 
 LIMIT = 2_000_000_000
 NODE = {"kind", "id", "parent", "seq", "at", "body", "sha256", "forged_above", "fakes_above", "first_fake_depth", "copied_from"}
@@ -118,6 +119,7 @@ def _node(row: dict[str, Any], session: str) -> Node:
     if not isinstance(row["body"], dict):
         raise ValueError("body must be an object")
     raw = canonical(row["body"])
+    check_body(Kind(row["kind"]), row["body"])
     return Node(
         id=_text(row, "id"),
         session=session,
@@ -136,6 +138,7 @@ def _node(row: dict[str, Any], session: str) -> Node:
 
 def _note(row: dict[str, Any], session: str) -> Annotation:
     _known(row, NOTE)
+    check_value(_text(row, "field"), row["value"])
     return Annotation(
         id=_text(row, "id"),
         session=session,

@@ -66,7 +66,7 @@ def adopt(
                 ledger, annotations, dict(conn.execute("SELECT id, sha256 FROM annotations WHERE session = ?", (id_,)))
             )
             moved = sum(_branch(ledger, conn, branch) for branch in branches)
-            ledger.settle()
+            ledger.settle(touch=bool(added or noted or moved))
             for column, value in session_facts(conn, id_).items():
                 conn.execute(f"UPDATE sessions SET {column} = ? WHERE id = ?", (value, id_))
     finally:
@@ -116,8 +116,12 @@ def _known(what: str, id_: str, sha256: str, here: Mapping[str, str]) -> bool:
 def _nodes(ledger: Ledger, nodes: Sequence[Node], here: Mapping[str, str]) -> int:
     """Insert what is new, parents first; the number of nodes inserted."""
     new: dict[str, Node] = {}
+    hashes = {**here} | {node.id: node.sha256 for node in nodes}
     for node in sorted(nodes, key=_order):
-        if not _known("node", node.id, node.sha256, here) and new.setdefault(node.id, node).sha256 != node.sha256:
+        known = _known("node", node.id, node.sha256, here)
+        if known and node_hash(node, hashes.get(node.parent or "", "")) != node.sha256:
+            raise _refuse(f"node {node.id} is not what its hash says; the file was altered")
+        if not known and new.setdefault(node.id, node).sha256 != node.sha256:
             raise _refuse(f"node {node.id} comes twice, with two contents")
     below: dict[str | None, list[Node]] = {}
     for node in new.values():
@@ -145,10 +149,11 @@ def _nodes(ledger: Ledger, nodes: Sequence[Node], here: Mapping[str, str]) -> in
 def _annotations(ledger: Ledger, annotations: Sequence[Annotation], here: dict[str, str]) -> int:
     inserted = 0
     for note in sorted(annotations, key=_order):
-        if _known("annotation", note.id, note.sha256, here):
-            continue
+        known = _known("annotation", note.id, note.sha256, here)
         if annotation_hash(note, ledger.hash_of(note.node)) != note.sha256:
             raise _refuse(f"annotation {note.id} is not what its hash says; the file was altered")
+        if known:
+            continue
         ledger.insert_annotation(note)
         here[note.id] = note.sha256
         inserted += 1

@@ -58,7 +58,8 @@ class Reader:
         try:
             yield
         finally:
-            self._conn.execute("ROLLBACK")
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK")
 
     def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:

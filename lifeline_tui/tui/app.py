@@ -83,15 +83,19 @@ class LifelineApp(Themed[None], Guarded[None]):
         return Lab(self.config, self.db, paced=self.paced)
 
     def get_default_screen(self) -> StartScreen:
-        return StartScreen()
+        return StartScreen(covered=bool(self.opening or self.plan))
 
     def on_mount(self) -> None:
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._stopped, number)
-        if self.opening:
-            self.resume(self.opening)
-        elif self.plan:
-            self.begin(self.plan)
+        if self.opening or self.plan:
+            self.run_worker(self._enter())
+
+    async def _enter(self) -> None:
+        """Opens what the command line named; the start screen shows itself where that failed."""
+        await (self.resume(self.opening) if self.opening else self.begin(self.plan or "")).wait()
+        if isinstance(self.screen, StartScreen):
+            await self.screen.uncover()
 
     def _stopped(self, number: int) -> None:
         """A signal: everything is saved, the terminal is given back, and the exit code says which."""
@@ -200,6 +204,6 @@ async def run(app: LifelineApp) -> int:
         await app.run_async()
     finally:
         await app.leave()
-    if app.return_code and app._exit_renderables:
+    if app.return_code == 1:
         print("lifeline stopped on a fault of its own; every turn that was sent or received is saved.", file=sys.stderr)  # noqa: T201
     return app.return_code or 0

@@ -6,7 +6,6 @@ Every program runs in a pseudo-terminal of 80×24; a time runs from the exec to 
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from figures import Measure, Row, by_turns, compared
-from terminal import ROOT, Terminal
+from terminal import Terminal
 
 HELLO = """
 from textual.app import App
@@ -139,7 +138,6 @@ def memory(rounds: int) -> list[Row]:
 
 def keys(rounds: int) -> list[Row]:
     """A key on the run screen of a session of 100 turns, from the key to what it painted; against a frame of 33 ms."""
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         environ = notebook(Path(folder))
         moves = {"up": b"\x1b[A", "j": b"j", "down": DOWN}
@@ -160,12 +158,4 @@ def keys(rounds: int) -> list[Row]:
             for old in Path(folder).glob("copy.db*"):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
     found["a frame"] = [0.033]
-    for name in ("n", *moves):
-        rows.append(compared("key", f"{name} on a run screen of 100 turns", 1.0, found, name, "a frame"))
-    return rows
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-    for row in start(5, os.environ.get("ELIA", "")):
-        print(row.line())  # noqa: T201
+    return [compared("keys", f"{name} on a run screen of 100 turns", 1.0, found, name, "a frame") for name in ("n", *moves)]

@@ -1,27 +1,23 @@
-"""P6 and P7 of the performance goals, by hand: `python tests/benchmarks/bench_store.py [NODES] [FOLDER]`.
+"""P6 and P7: appending, paths and searches in a large notebook.
 
 Everything that is compared runs interleaved in one process; ratios are of medians.  The folder should be on a real disk.
 """
 
-# ruff: noqa: E402, T201
-
 from __future__ import annotations
 
 import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
-
+from figures import Row, by_turns, compared
 from store_cases import CALL, begin, item, reply
 
-from lifeline_tui.core.nodes import Kind, decode, encode
+from lifeline_tui.core.nodes import encode
 from lifeline_tui.store import Draft, Store, ulid
 from lifeline_tui.store.database import Database
+from lifeline_tui.store.read import _PATH
 from lifeline_tui.store.rows import NODE, to_node
 from lifeline_tui.store.search import index_batch, waiting
 
@@ -65,44 +61,38 @@ def fill(path: Path, count: int) -> list[str]:
     return tips
 
 
-def clock(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return (time.perf_counter() - start) * 1e6
-
-
-def compare(title: str, rounds: int, **actions: Callable[[], object]) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            times[name].append(clock(action))
-    medians = {name: median(taken) for name, taken in times.items()}
-    base = next(iter(medians.values()))
-    print(f"{title}: " + " · ".join(f"{name} {value:.0f} µs ({value / base:.3f}×)" for name, value in medians.items()), flush=True)
-    return medians
-
-
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as folder:
-        large = Path(folder) / "large.db"
+def _clock(action: Callable[[], object]) -> Callable[[], float]:
+    def measure() -> float:
         start = time.perf_counter()
-        tips = fill(large, count)
-        print(f"{count} nodes filled and indexed in {time.perf_counter() - start:.0f} s, {large.stat().st_size >> 20} MiB")
-        bare = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
+        action()
+        return time.perf_counter() - start
+
+    return measure
+
+
+def _compare(rounds: int, **actions: Callable[[], object]) -> dict[str, list[float]]:
+    return by_turns({name: _clock(action) for name, action in actions.items()}, rounds)
+
+
+def large(count: int, folder: str | None) -> list[Row]:
+    """P6 and P7 in a notebook of `count` nodes, made in `folder` (default: the system's for temporary files)."""
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        file = Path(made) / "large.db"
+        tips = fill(file, count)
+        bare = sqlite3.connect(Path(made) / "bare.db", isolation_level=None)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
             bare.execute(f"PRAGMA {pragma}")
         bare.execute(
             "CREATE TABLE nodes (id TEXT PRIMARY KEY, session TEXT, parent TEXT, seq INTEGER, kind TEXT, at TEXT, body TEXT)"
         )
-        with Store(large) as store, Store(Path(folder) / "empty.db") as empty:
-            measure(store, empty, bare, tips)
+        with Store(file) as store, Store(Path(made) / "empty.db") as empty:
+            return appends(store, empty, bare, tips) + paths(store, tips) + searches(store)
 
 
-def measure(store: Store, empty: Store, bare: sqlite3.Connection, tips: list[str]) -> None:
+def appends(store: Store, empty: Store, bare: sqlite3.Connection, tips: list[str]) -> list[Row]:
+    """P6: a fork commits a node, its tip and its counts; a bare insert one row of a table without any other index."""
     turn = iter(range(1_000_000))
-    points = {tip: store.node(tip) for tip in tips[:: max(1, len(tips) // 150)]}
-    forks = [store.path(node.session, tip)[150] for tip, node in points.items()]
+    forks = [store.path(node.session, node.id)[150] for node in map(store.node, _some(tips))]
     for fork in forks:
         store.own(fork.session)
     session, asked, _ = begin(empty)
@@ -114,28 +104,33 @@ def measure(store: Store, empty: Store, bare: sqlite3.Connection, tips: list[str
         at = forks[next(turn) % len(forks)]
         store.append(at.session, [draft], parent=at.id, branch="fork")
 
-    compare(
-        "P6 one commit, FULL",
-        300,
+    found = _compare(
+        600,
         bare=insert,
-        fork_in_large=lambda: fork(Draft(item())),
-        fork_in_empty=lambda: empty.append(session, [Draft(item())], parent=asked, branch="fork"),
-        call_in_large=lambda: fork(Draft(CALL)),
+        fork=lambda: fork(Draft(item())),
+        in_empty=lambda: empty.append(session, [Draft(item())], parent=asked, branch="fork"),
+        call=lambda: fork(Draft(CALL)),
     )
-    _, _, call = begin(empty)
-    compare("stream checkpoint, NORMAL", 200, checkpoint=lambda: empty.checkpoint(call, "word " * 2_000))
-    paths(store, list(points))
-    searches(store)
+    return [
+        compared("P6", "fork in a large notebook, against a bare insert", 1.5, found, "fork", "bare", "µs", 1e6),
+        compared("P6", "the same against a fork in an empty notebook", 1.5, found, "fork", "in_empty", "µs", 1e6),
+        compared("P6", "a call's row in a large notebook, against bare", 1.5, found, "call", "bare", "µs", 1e6),
+    ]
 
 
-def paths(store: Store, tips: list[str]) -> None:
+def _some(tips: list[str]) -> list[str]:
+    return tips[:: max(1, len(tips) // 150)]
+
+
+def paths(store: Store, tips: list[str]) -> list[Row]:
     turn = iter(range(1_000_000))
     conn = store.connection
-    session = {tip: store.node(tip).session for tip in tips}
+    some = _some(tips)
+    session = {tip: store.node(tip).session for tip in some}
 
     def loop(columns: str, decoded: bool) -> Callable[[], None]:
         def walk() -> None:
-            at: str | None = tips[next(turn) % len(tips)]
+            at: str | None = some[next(turn) % len(some)]
             while at is not None:
                 row = conn.execute(f"SELECT {columns} FROM nodes WHERE id = ?", (at,)).fetchone()
                 at = row[2]
@@ -144,37 +139,33 @@ def paths(store: Store, tips: list[str]) -> None:
 
         return walk
 
-    from lifeline_tui.store.read import _PATH
-
-    compare(
-        "P7 path of 200, rows",
-        100,
-        loop_of_selects=loop(NODE, False),
-        cte=lambda: conn.execute(_PATH, (tips[next(turn) % len(tips)],)).fetchall(),
-    )
-
     def path() -> None:
-        tip = tips[next(turn) % len(tips)]
+        tip = some[next(turn) % len(some)]
         store.path(session[tip], tip)
 
-    compare("P7 path of 200, decoded", 50, loop_of_selects=loop(NODE, True), path=path)
-    compare("decode one item", 100, item=lambda: decode(Kind.USER, encode(item())))
+    def statement() -> None:
+        conn.execute(_PATH, (some[next(turn) % len(some)],)).fetchall()
+
+    found = _compare(100, loop=loop(NODE, False), statement=statement, decoded_loop=loop(NODE, True), path=path)
+    return [
+        compared("P7", "path of 200 as rows, against a loop of selects", 0.5, found, "statement", "loop", "µs", 1e6),
+        compared("P7", "path of 200 as nodes, against a decoding loop", 0.5, found, "path", "decoded_loop", "µs", 1e6),
+    ]
 
 
-def searches(store: Store) -> None:
+def searches(store: Store) -> list[Row]:
+    """The first page of a search, against a LIKE scan for it: a common word, a rare one, and one that nobody said."""
     conn = store.connection
     sql = "SELECT id FROM nodes WHERE text LIKE ? ORDER BY n DESC"
+    rows = []
     for word in ("burnside", "t500", "nowhere"):
-        scan = f"%{word}%"
-        compare(
-            f"P7 search {word!r}",
-            5,
-            like_scan=lambda scan=scan: conn.execute(sql, (scan,)).fetchall(),
-            like_first_page=lambda scan=scan: conn.execute(sql + " LIMIT 50", (scan,)).fetchall(),
-            search=lambda word=word: store.search(word, 50),
-        )
-    compare("sessions, first page", 20, sessions=lambda: store.sessions(limit=100))
 
+        def scan(word: str = word) -> None:
+            conn.execute(sql, (f"%{word}%",)).fetchall()
 
-if __name__ == "__main__":
-    main()
+        def search(word: str = word) -> None:
+            store.search(word, 50)
+
+        found = _compare(5, scan=scan, search=search)
+        rows.append(compared("P7", f"first page of a search for {word}, against LIKE", 0.05, found, "search", "scan", "µs", 1e6))
+    return rows

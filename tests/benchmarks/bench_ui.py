@@ -1,170 +1,98 @@
-"""How fast the screen is: first paint against a Textual hello (P1), streaming against `Static.update` (P4), length and trees (P5).
+"""P4 and P5: streaming against `Static.update`, through the transcript and through the whole run screen; length, and trees.
 
-By hand: ``python tests/benchmarks/bench_ui.py [paint] [stream] [length] [tree]``.  Alternatives run by turns, each in a process and a
-pseudo-terminal of its own, and the medians are compared, since absolute times mean little on a shared machine.
+Alternatives run by turns, each in a process and a pseudo-terminal of its own, and the medians are compared, since absolute times mean
+little on a shared machine.
 """
-# ruff: noqa: T201
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
-import pty
-import select
-import signal
-import struct
 import sys
 import tempfile
-import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from figures import Row, by_turns, compared
+from terminal import Terminal
+
 HERE = Path(__file__).resolve()
-HELLO = """
-from textual.app import App
-from textual.widgets import Static
-class Hello(App):
-    def compose(self):
-        yield Static("Hello, World")
-Hello().run()
-"""
 TOKENS = [f"tok{i % 97} " if i % 40 else "end of it.\n" for i in range(20_000)]
 
 
-def in_terminal(cmd: Sequence[str], until: bytes | None = None, timeout: float = 60.0, keys: bytes = b"") -> float:
-    """Seconds until `cmd`, in a pseudo-terminal of 120×40, has written `until` (or, with None, has ended).  With `keys`, they are
-    typed 0.2 s after the first sight of output, and the time counts from then on.  The process is ended afterwards."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", PYTHONPATH=str(HERE.parents[2]))
-        os.environ.pop("NO_COLOR", None)
-        os.execvp(cmd[0], list(cmd))
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    start, seen, typed = time.perf_counter(), b"", not keys
-    try:
-        while time.perf_counter() - start < timeout:
-            ready, _, _ = select.select([fd], [], [], 0.2 if not typed and seen else timeout)
-            if not ready:
-                os.write(fd, keys)
-                start, seen, typed = time.perf_counter(), b"", True
-                continue
-            try:
-                data = os.read(fd, 65536)
-            except OSError:
-                data = b""
-            if not data:
-                if until is None:
-                    return time.perf_counter() - start
-                raise RuntimeError(f"{cmd[0]} ended before it wrote {until!r}: {seen[-2000:].decode(errors='replace')}")
-            seen = (seen + data)[-200_000:]
-            if until is not None and typed and until in seen:
-                return time.perf_counter() - start
-        raise TimeoutError(f"{cmd[0]} did not write {until!r} in {timeout} s")
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(fd)
-
-
-def first_paint(cmd: Sequence[str], marker: bytes) -> float:
-    """Seconds from the start of `cmd` until `marker`, a word of its first screen in one style, is on the terminal."""
-    return in_terminal(cmd, marker)
-
-
-def key_answered(cmd: Sequence[str], keys: bytes, marker: bytes) -> float:
-    """Seconds from typing `keys` into a running, idle `cmd` until `marker` is on the terminal."""
-    return in_terminal(cmd, marker, keys=keys)
-
-
-def by_turns(measures: Mapping[str, Callable[[], float]], rounds: int = 7) -> dict[str, float]:
-    """The median of each measure; they take turns.  Prints each with its ratio to the first."""
-    times: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(rounds):
-        for name, measure in measures.items():
-            times[name].append(measure())
-    middle = {name: median(found) for name, found in times.items()}
-    base = next(iter(middle.values()))
-    for name, value in middle.items():
-        print(f"  {name:<34}{value * 1000:>10.1f} ms {value / base:>8.2f}x")
-    return middle
-
-
-def paint(cmd: Sequence[str] | None = None, marker: bytes = b"lifeline", rounds: int = 9) -> dict[str, float]:
-    """P1: first paint of `cmd` against a Textual hello."""
-    print("P1 first paint (goal: 1.25x)")
-    measures = {"textual hello": lambda: first_paint([sys.executable, "-c", HELLO], b"Hello, World")}
-    if cmd is None:
-        widgets = [sys.executable, str(HERE), "--child", "widgets"]
-        measures["transcript, rail and themes"] = lambda: first_paint(widgets, b"first words")
-    else:
-        measures[" ".join(cmd[:3])] = lambda: first_paint(cmd, marker)
-    return by_turns(measures, rounds)
-
-
-def stream(rounds: int = 2) -> None:
+def stream(rounds: int) -> list[Row]:
     """P4: CPU of 20,000 tokens in ten seconds, and the gaps that the event loop sees meanwhile."""
-    print("P4 streaming 20,000 tokens in 10 s (goals: CPU 0.35x, p99 gap 33 ms)")
-    found: dict[str, list[dict[str, float]]] = {"static": [], "transcript": [], "idle": []}
-    for _ in range(rounds):
-        for name, results in found.items():
-            with tempfile.TemporaryDirectory() as folder:
+    found: dict[str, list[dict[str, float]]] = {"static": [], "transcript": [], "run screen": [], "idle": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            for name, results in found.items():
                 out = Path(folder) / "result.json"
-                in_terminal([sys.executable, str(HERE), "--child", name, str(out)])
+                environ = {"HOME": folder, "LIFELINE_DB": str(Path(folder) / f"{len(results)}.db")}
+                with Terminal([sys.executable, str(HERE), name, str(out)], (120, 40), environ) as terminal:
+                    terminal.end()
                 results.append(json.loads(out.read_text()))
-    idle = median(result["cpu"] for result in found["idle"])
-    base = median(result["cpu"] for result in found["static"]) - idle
-    for name, results in found.items():
-        cpu = median(result["cpu"] for result in results)
-        gaps = " ".join(f"{key} {median(result[key] for result in results):.0f} ms" for key in ("p50", "p99", "worst"))
-        print(f"  {name:<12} cpu {cpu:6.2f} s, above idle {(cpu - idle) / base:5.2f}x   gaps {gaps}")
+                out.unlink()
+
+    def middle(name: str, figure: str) -> float:
+        return median(result[figure] for result in found[name])
+
+    rows = []
+    idle = middle("idle", "cpu")
+    base = middle("static", "cpu") - idle
+    for name in ("transcript", "run screen"):
+        cpu = middle(name, "cpu") - idle
+        words = f"{name} {cpu:.2f} s, Static.update at 30 Hz {base:.2f} s, idle {idle:.2f} s taken off"
+        rows.append(Row("P4", f"CPU of 20,000 tokens in 10 s, {name}", 0.35, cpu / base, words, rounds))
+        p99 = middle(name, "p99")
+        words = f"p99 {p99:.1f} ms of 33, p50 {middle(name, 'p50'):.1f}, worst {middle(name, 'worst'):.0f}"
+        rows.append(Row("P4", f"p99 gap at 20,000 tokens, {name}", 1.0, p99 / 33, words, rounds))
+    return rows
 
 
-def length(rounds: int = 5) -> None:
+def length(rounds: int) -> list[Row]:
     """P5: opening 10,000 messages against 1,000."""
-    print("P5 opening a transcript (goal: 2x)")
     text = "A paragraph of some words that wraps a few times. " * 12
-    asyncio.run(_length(text, rounds))
+    found = asyncio.run(_length(text, rounds))
+    return [compared("P5", "opening a branch of 10,000 messages, against 1,000", 2.0, found, "10000", "1000")]
 
 
-async def _length(text: str, rounds: int) -> None:
+async def _length(text: str, rounds: int) -> dict[str, list[float]]:
     from lifeline_tui.core.nodes import Origin
     from lifeline_tui.tui.blocks import Block
 
-    times: dict[int, list[float]] = {1_000: [], 10_000: []}
+    times: dict[str, list[float]] = {"1000": [], "10000": []}
     for _ in range(rounds):
         for count, found in times.items():
-            blocks = [Block(str(i), Origin.MODEL, "model", text) for i in range(count)]
+            blocks = [Block(str(i), Origin.MODEL, "model", text) for i in range(int(count))]
             app, view = _viewer()
             start = time.perf_counter()
             async with app.run_test(size=(120, 40)) as pilot:
                 view.set_blocks(blocks)
                 await pilot.pause()
                 found.append(time.perf_counter() - start)
-    for count, found in times.items():
-        print(f"  {count:>6} messages {median(found) * 1000:8.1f} ms")
-    print(f"  ratio {median(times[10_000]) / median(times[1_000]):.2f}x")
+    return times
 
 
-def tree(rounds: int = 5) -> None:
-    """P5: a tree of 100,000 nodes."""
+def tree(rounds: int) -> list[Row]:
+    """P5: a tree of 100,000 nodes, against 100 ms."""
     from lifeline_tui.tui.rail import Grove, Twig, rail_rows
 
-    print("P5 a tree of 100,000 nodes (goal: opens and moves within 100 ms)")
     twigs = [Twig("0", None, "0")]
     twigs += [Twig(str(i), str(i - 1 if i % 500 else (i // 500) * 7), str(i)) for i in range(1, 100_000)]
     grove = Grove(twigs)
     measures: dict[str, Callable[[], Any]] = {
-        "index it": lambda: Grove(twigs),
         "rows of a path": lambda: rail_rows(grove, "99999"),
         "rows of another": lambda: rail_rows(grove, "50400"),
         "add a leaf": lambda: grove.add(Twig(str(len(grove.twigs)), "99999", "new")),
     }
-    by_turns({name: _timed(call) for name, call in measures.items()}, rounds)
+    found = by_turns({name: _timed(call) for name, call in measures.items()}, rounds)
+    found["allowed"] = [0.1]
+    return [compared("P5", f"a tree of 100,000 nodes: {name}", 1.0, found, name, "allowed") for name in measures]
 
 
 def _timed(call: Callable[[], Any]) -> Callable[[], float]:
@@ -194,17 +122,10 @@ def _viewer() -> tuple[Any, Any]:
     return app, view
 
 
-def _widgets() -> None:
-    from lifeline_tui.core.nodes import Origin
-    from lifeline_tui.tui.blocks import Block
-
-    app, view = _viewer()
-    view.set_blocks([Block(str(i), Origin.MODEL, "model", "first words of it") for i in range(100)])
-    app.run()
-
-
 def _child(name: str, out: str) -> None:
     """One streaming run in a terminal; its figures go to `out`."""
+    if name == "run screen":
+        return _run_screen(out)
     from textual.app import App, ComposeResult
     from textual.containers import VerticalScroll
     from textual.content import Content
@@ -238,26 +159,85 @@ def _child(name: str, out: str) -> None:
 
         app, feed = Baseline(), text.append if name == "static" else lambda token: None
 
-    gaps: list[float] = []
-
     async def run() -> None:
         await asyncio.sleep(1)
-        before, start, sent = time.process_time(), time.perf_counter(), 0
-        beat = asyncio.create_task(_beat(gaps))
-        while sent < len(TOKENS):
-            due = min(len(TOKENS), int((time.perf_counter() - start) * 2000))
-            for token in TOKENS[sent:due]:
-                feed(token)
-            sent = due
-            await asyncio.sleep(0.005)
-        beat.cancel()
-        gaps.sort()
-        result = {"cpu": time.process_time() - before, "p50": gaps[len(gaps) // 2], "p99": gaps[len(gaps) * 99 // 100]}
-        Path(out).write_text(json.dumps({**result, "worst": gaps[-1]}))
+        async with _watched(out):
+            async for tokens in _flow():
+                for token in tokens:
+                    feed(token)
         app.exit()
 
     app.call_later(lambda: app.run_worker(run()))
-    app.run()
+    return app.run()
+
+
+def _run_screen(out: str) -> None:
+    """The app itself, with the store behind it and a subject that answers fast."""
+    from lifeline_tui.config import Config
+    from lifeline_tui.core.nodes import Status
+    from lifeline_tui.core.plan import Plan, Selection
+    from lifeline_tui.packs import load_pack
+    from lifeline_tui.session import Writer, create
+    from lifeline_tui.store import Store
+    from lifeline_tui.subjects.protocol import Capabilities, Delta, End, Event, Request
+    from lifeline_tui.templates import load_templates
+    from lifeline_tui.tui.app import LifelineApp, run
+
+    class Fast:
+        name, simulated = "sim/fast", True
+
+        async def capabilities(self) -> Capabilities:
+            return Capabilities()
+
+        async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+            async for tokens in _flow():  # what has come together is told together, as the provider child does
+                if tokens:
+                    yield Delta("".join(tokens))
+            yield End(Status.COMPLETE)
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    class Streaming(LifelineApp):
+        def on_mount(self) -> None:
+            super().on_mount()
+            self.run_worker(self.stream())
+
+        async def stream(self) -> None:
+            puzzles = load_pack("starter").puzzles[:2]
+            writer = Writer(Store(self.db))
+            plan = Plan("fast", puzzles=Selection(count=2))
+            session = await create(writer, plan, puzzles, Fast(), load_templates(), title="fast", seed=1)
+            await self._show(session)
+            await asyncio.sleep(2)
+            async with _watched(out):
+                await session.do("next")
+            self.exit()
+
+    asyncio.run(run(Streaming(Config(), Path(os.environ["LIFELINE_DB"]), paced=False)))
+
+
+async def _flow() -> AsyncGenerator[list[str], None]:
+    """All the tokens, 2,000 a second, as they come due."""
+    start, sent = time.perf_counter(), 0
+    while sent < len(TOKENS):
+        due = min(len(TOKENS), int((time.perf_counter() - start) * 2000))
+        yield TOKENS[sent:due]
+        sent = due
+        await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def _watched(out: str) -> AsyncIterator[None]:
+    """Writes what happened meanwhile: this process's CPU, and the gaps of the event loop."""
+    gaps: list[float] = []
+    before = time.process_time()
+    beat = asyncio.create_task(_beat(gaps))
+    yield
+    beat.cancel()
+    gaps.sort()
+    result = {"cpu": time.process_time() - before, "p50": gaps[len(gaps) // 2], "p99": gaps[len(gaps) * 99 // 100]}
+    Path(out).write_text(json.dumps({**result, "worst": gaps[-1]}))
 
 
 async def _beat(gaps: list[float]) -> None:
@@ -271,12 +251,4 @@ async def _beat(gaps: list[float]) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE.parents[2]))
-    if sys.argv[1:2] == ["--child"]:
-        if sys.argv[2] == "widgets":
-            _widgets()
-        else:
-            _child(sys.argv[2], sys.argv[3])
-    else:
-        for part in sys.argv[1:] or ["paint", "stream", "length", "tree"]:
-            {"paint": paint, "stream": stream, "length": length, "tree": tree}[part]()
+    _child(sys.argv[1], sys.argv[2])

@@ -31,6 +31,7 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
     ExportForm > Vertical { width: 80%; max-width: 80; height: auto; background: $panel; padding: 1 2; }
     ExportForm .title { text-style: bold; margin-bottom: 1; }
     ExportForm Input { height: 1; border: none; background: $surface; padding: 0 1; margin-top: 1; }
+    ExportForm Input:focus { border: none; background: $cursor-line; }
     ExportForm .keys { color: $text-muted; margin-top: 1; }
     """
 

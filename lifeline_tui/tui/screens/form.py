@@ -38,8 +38,9 @@ class Form(ModalScreen[dict[str, str] | None]):
     Form .field { height: auto; margin-bottom: 1; }
     Form .field > .label { width: 22; height: auto; color: $text-muted; }
     Form Input { height: 1; border: none; background: $surface; padding: 0 1; width: 1fr; }
-    Form Input:focus { background: $cursor-line; }
+    Form Input:focus { border: none; background: $cursor-line; }
     Form TextArea { height: 8; border: none; padding: 0 1; width: 1fr; }
+    Form TextArea:focus { border: none; }
     Form .preview { height: auto; max-height: 12; background: $surface; padding: 0 1; }
     Form .keys { height: 1; margin-top: 1; color: $text-muted; }
     """

@@ -14,7 +14,7 @@ from ..widgets.actions import key_name, key_of
 
 GROUPS = {
     "step": "Going on",
-    "feedback": "Telling it something (queued in sight, sent with the next turn)",
+    "feedback": "Telling it something (queued, sent with the next turn)",
     "probe": "Asking it something (in a fork unless you say otherwise)",
     "tree": "Changing history (always beside, never over)",
     "notes": "Notes of your own (the subject never sees them)",

@@ -25,9 +25,12 @@ class ModelScreen(ModalScreen[tuple[str, str] | None]):
     DEFAULT_CSS = """
     ModelScreen { align: center middle; }
     ModelScreen > Vertical { width: 90%; max-width: 96; height: auto; max-height: 95%; background: $panel; padding: 1 2; }
-    ModelScreen OptionList { height: auto; max-height: 14; border: none; background: $surface; }
+    ModelScreen OptionList {
+        height: auto; max-height: 14; border: none; background: $surface; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    ModelScreen OptionList:focus { border: none; }
     ModelScreen Input { height: 1; border: none; background: $surface; padding: 0 1; }
-    ModelScreen Input:focus { background: $cursor-line; }
+    ModelScreen Input:focus { border: none; background: $cursor-line; }
     ModelScreen .label { color: $text-muted; margin-top: 1; height: 1; }
     ModelScreen .title { text-style: bold; margin-bottom: 1; }
     """

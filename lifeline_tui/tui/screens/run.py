@@ -163,8 +163,8 @@ class RunScreen(Screen[None]):
         self._begun = {block.id for block in arriving(self.session) if block.text}
         self._draw_rail()
         self._follow()
-        for widget in (*self.query(TopBar), *self.query(Card), *self.query(Actions)):
-            widget.refresh(layout=isinstance(widget, Card))
+        self.query_one(TopBar).refresh()
+        self.query_one(Actions).refresh()
         self._notice()
 
     def _draw_rail(self, to_current: bool = True) -> None:
@@ -215,7 +215,7 @@ class RunScreen(Screen[None]):
         """What depends on where the cursor is."""
         pointed = self.pointed
         for card in self.query(Card):
-            card.cursor = pointed
+            card.look(pointed)
         for bar in self.query(Actions):
             if bar.cursor != pointed:
                 bar.cursor = pointed

@@ -34,8 +34,11 @@ class SessionsScreen(Screen[None]):
     DEFAULT_CSS = """
     SessionsScreen { layout: vertical; padding: 0 1; }
     SessionsScreen Input { height: 1; border: none; background: $surface; padding: 0 1; margin-bottom: 1; }
-    SessionsScreen Input:focus { background: $cursor-line; }
-    SessionsScreen OptionList { height: 1fr; border: none; background: $background; }
+    SessionsScreen Input:focus { border: none; background: $cursor-line; }
+    SessionsScreen OptionList {
+        height: 1fr; border: none; padding: 0; background: $background; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    SessionsScreen OptionList:focus { border: none; background-tint: $background 0%; }
     SessionsScreen #empty { color: $text-muted; height: auto; display: none; }
     SessionsScreen #keys { height: 1; color: $text-muted; }
     """
@@ -78,7 +81,7 @@ class SessionsScreen(Screen[None]):
                     shown_line(f"{row.updated_at[:16].replace('T', ' ')}  "),
                     shown_line(f"{row.title:30.30}  ", "bold"),
                     shown_line(
-                        f"{row.model}{' SIMULATED' if row.simulated else ''} · {row.attempts} attempts · {row.branches} branches"
+                        f"{row.model}{' SIMULATED' if row.simulated else ''} · attempts {row.attempts} · branches {row.branches}"
                     ),
                     shown_line(" · hidden", "$text-muted") if row.hidden else "",
                 ),

@@ -30,6 +30,8 @@ FIRST = "lifelines-10"
 SETTLED = 0.05
 """Seconds from showing the screen to reading what is stored, so that the first paint and a first key need not wait for it."""
 
+UNUSABLE = "cannot be used"
+
 ABOUT = "Step a language model through puzzles, tell it the truth or not, fork, and keep everything."
 
 
@@ -59,7 +61,15 @@ class StartScreen(Screen[None]):
 
     app: LifelineApp
 
+    def __init__(self, covered: bool = False) -> None:
+        """`covered`: a session opens over it at once, so nothing of it is made until it is seen."""
+        super().__init__()
+        self.covered = covered
+        self.abouts: dict[str, str] = {}
+
     def compose(self) -> ComposeResult:
+        if self.covered:
+            return
         with Vertical():
             yield Static(shown("lifeline"), id="title")
             yield Static(shown(ABOUT), id="about")
@@ -68,17 +78,27 @@ class StartScreen(Screen[None]):
             yield Static(shown("enter choose · m model · t tour · / sessions · ? help · q quit"), id="keys")
 
     def on_mount(self) -> None:
-        self.abouts: dict[str, str] = {}
-        self.fill([])
-        self.query_one(OptionList).focus()
+        if not self.covered:
+            self.fill([])
+            self.query_one(OptionList).focus()
 
-    def on_screen_resume(self) -> None:
+    async def on_screen_resume(self) -> None:
+        if self.covered and self.app.session is not None:
+            await self.uncover()
         self.set_timer(SETTLED, self.load)
+
+    async def uncover(self) -> None:
+        """Shows itself, the first time that it is seen."""
+        if self.covered:
+            self.covered = False
+            await self.recompose()
+            self.on_mount()
+            self.set_timer(SETTLED, self.load)
 
     @work(exclusive=True)
     async def load(self) -> None:
         """Stored sessions and what the plans are about, once the screen stands; nothing while another screen covers it."""
-        if not self.is_current:
+        if self.covered or not self.is_current:
             return
         await asyncio.to_thread(import_module, "lifeline_tui.lab")  # the import takes long; the lab itself is made on this thread
         from ...store import StoreError
@@ -124,7 +144,8 @@ class StartScreen(Screen[None]):
             "tour": "A recording of sim/anxious and sim/rational on the same puzzles. Both are puppets.",
             "sessions": f"All that is in {self.app.db}.",
         }.get(kind, "")
-        self.query_one("#words", Static).update(shown(said))
+        unusable = kind == "plan" and self.abouts.get(name, "").startswith(UNUSABLE)
+        self.query_one("#words", Static).update(shown(self.abouts[name], "$tone-error") if unusable else shown(said))
 
     def on_option_list_option_highlighted(self) -> None:
         self.words()
@@ -166,7 +187,7 @@ def _plan_abouts() -> dict[str, str]:
         try:
             abouts[name] = load_plan(name, TABLE).about
         except BadFile as error:
-            abouts[name] = f"cannot be used: {error}"
+            abouts[name] = f"{UNUSABLE}: {error}"
     return abouts
 
 
@@ -179,4 +200,4 @@ def _line(name: str, about: str) -> Content:
 
 
 def _described(model: str, simulated: bool, attempts: int, at: str) -> str:
-    return f"{at[5:16].replace('T', ' ')} · {attempts} attempts · {model}{' SIMULATED' if simulated else ''}"
+    return f"{at[5:16].replace('T', ' ')} · {attempts} attempt{'s' if attempts != 1 else ''} · {model}{' SIMULATED' if simulated else ''}"

@@ -84,9 +84,13 @@ class TourScreen(Screen[None]):
             blocks = [block for node in seen for block in of_node(record, node)]
             self.query_one(f"#side{side}", Transcript).set_blocks(blocks)
             state = record.state(seen[-1].id)
-            self.query_one(f"#score{side}", Static).update(shown_line(f"{record.root.model} SIMULATED · {standing(state)}"))
+            self.query_one(f"#score{side}", Static).update(
+                shown_line(f"{record.root.model} SIMULATED · {standing(state, brief=True)}")
+            )
         stage = min(len(WORDS) - 1, self.at * len(WORDS) // self.last)
-        self.query_one("#words", Static).update(shown(f"{WORDS[stage]}\nstep {self.at + 1} of {self.last}"))
+        self.query_one("#words", Static).update(
+            shown(f"{WORDS[stage]}\nstep {self.at + 1} of {self.last} · space goes on · tab other side · escape leaves")
+        )
 
 
 def _turns(record: Reading) -> list[list[Node]]:

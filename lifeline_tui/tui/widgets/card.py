@@ -21,12 +21,10 @@ STEPS = {"easy": 1, "medium": 2, "hard": 3}
 
 
 class Card(Widget):
-    """Renders from the session's state.  `peeked` is the id of the puzzle whose key is shown; `cursor` the node pointed at.
-    With `compact` it is a strip of two lines, and more only while peeking."""
+    """Renders from the session's state.  `peeked` is the id of the puzzle whose key is shown, `cursor` the node pointed at.  With `compact` it is a strip of two lines, and more only while peeking."""
 
     peeked: reactive[str] = reactive("", layout=True)
     compact: reactive[bool] = reactive(False, layout=True)
-    cursor: reactive[str | None] = reactive(None, layout=True)
 
     DEFAULT_CSS = """
     Card { height: auto; padding: 0 1; }
@@ -35,6 +33,16 @@ class Card(Widget):
     def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.session = session
+        self.cursor: str | None = None
+        self._drawn = ""
+
+    def look(self, cursor: str | None) -> None:
+        """Shows what belongs to the node `cursor`; the screen is laid out anew only where something changed."""
+        self.cursor = cursor
+        text = self.render().plain
+        if text != self._drawn:
+            self._drawn = text
+            self.refresh(layout=True)
 
     @property
     def attempt(self) -> Attempt | None:
@@ -117,8 +125,7 @@ class Card(Widget):
             marks = skips([a.outcome == "skipped" for a in own], glyphs)
             lines.append(Content.assemble(shown_line("skips ", "$text-muted"), shown_line(marks)))
         tally = state.tally()
-        unscored = tally.ungradable + tally.unparsed
-        words = f"{tally.right} right · {tally.wrong} wrong" + (f" · {unscored} unscored" if unscored else "")
+        words = f"{tally.right} right · {tally.wrong} wrong" + (f" · {tally.ungradable} unscored" if tally.ungradable else "")
         return [*lines, shown_line(words, "$text-muted")]
 
     def _cost(self) -> list[Content]:

@@ -1,0 +1,154 @@
+"""The one form: what is shown is exactly what is sent, and what was typed survives leaving."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from app_cases import SMALL, drawn, press, running, script, transcript, until
+from textual.widgets import Input, Static, TextArea
+
+from lifeline_tui.core.nodes import Assistant, Origin, User, plain, text_of
+from lifeline_tui.interventions import TABLE
+from lifeline_tui.tui.screens.form import Form
+from lifeline_tui.tui.screens.pager import Pager
+from lifeline_tui.tui.screens.run import RunScreen
+
+PLAN = "lifelines-10"
+SKIP = "ACTION: LIFELINE\\nDIFFICULTY: 9\\nCONFIDENCE: 10"
+SENDING = ("workings", "self-score", "challenge", "key-check", "why-skip", "rule-check", "free")
+
+
+def preview(app: object) -> str:
+    screen = app.screen  # type: ignore[attr-defined]
+    assert isinstance(screen, Form)
+    return str(screen.query_one("#preview", Static).content)
+
+
+@pytest.mark.parametrize("name", SENDING)
+async def test_the_preview_is_what_is_sent(tmp_path: Path, name: str) -> None:
+    replies = f'- "{SKIP}"\n- "ok"\n'
+    async with running(tmp_path, SMALL, plan=PLAN, model=script(tmp_path, replies)) as (app, pilot):
+        await press(pilot, "n", "r", TABLE[name].key)
+        if name == "free":
+            await press(pilot, *"hi")
+        words = preview(app)
+        form = app.screen
+        panel = form.query("Vertical").first()
+        assert app.screen.region.contains_region(panel.region), "the form fits even here"
+        await press(pilot, "ctrl+s")
+        assert app.session is not None
+        sent = [node for node in app.session.tree.nodes.values() if isinstance(node.body, User)][-1]
+        assert text_of(sent.body) in words
+        assert "The correct answer is" in text_of(sent.body), "queued feedback goes first"
+
+
+async def test_a_fake_says_what_it_does(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "f")
+        assert "Effect: contradicts a right answer" in preview(app)
+        await press(pilot, "tab", "tab", *"999")
+        assert "The correct answer is 999." in preview(app)
+        await press(pilot, "enter", "n")
+        assert app.session is not None
+        told = app.session.state().attempts[0].shown_key
+        assert told is not None
+        assert (told.shown, told.truthful) == ("999", False)
+
+
+async def test_the_right_answer_is_no_fake(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "f", "tab", "tab")
+        assert app.session is not None
+        app.screen.query(Input).last().value = app.session.state().attempts[0].puzzle.answer.value
+        await press(pilot, "enter")
+        assert isinstance(app.screen, Form), "a refused form stays open"
+        assert "is the right answer" in preview(app)
+
+
+async def test_what_was_typed_survives_leaving_the_form_and_the_session(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "i", *"dear", "escape")
+        assert isinstance(app.screen, RunScreen)
+        assert app.session is not None
+        id = app.session.id
+        await press(pilot, "escape")
+        app.resume(id)
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await press(pilot, "i")
+        assert app.screen.query_one(TextArea).text == "dear"
+        assert "Your draft is still here" in drawn(app)
+
+
+async def test_a_forged_turn_stands_in_the_subjects_place_marked(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "a", *"fake", "ctrl+s")
+        session = app.session
+        assert session is not None
+        body = session.tree[session.tip].body
+        assert isinstance(body, Assistant)
+        assert [(span.text, span.origin) for span in body.spans] == [("fake", Origin.FORGED)]
+        assert "✎ forged · not the subject's own words" in drawn(app)
+        assert len(session.branches) == 2, "the subject's own turn stays beside it"
+
+
+async def test_an_edit_starts_from_the_turn_and_leaves_it_beside(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "e")
+        area = app.screen.query_one(TextArea)
+        assert "CONFIDENCE" in area.text
+        area.text = "changed"
+        await press(pilot, "ctrl+s")
+        assert app.session is not None
+        body = app.session.tree[app.session.tip].body
+        assert isinstance(body, Assistant)
+        assert plain(body.spans) == "changed"
+
+
+async def test_long_text_goes_through_the_operators_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf 'from outside' > \"$1\"\n")
+    os.chmod(editor, 0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.delenv("VISUAL", raising=False)
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        monkeypatch.setattr(type(app), "suspend", _not_suspended)
+        await press(pilot, "n", "i", "ctrl+o")
+        assert app.screen.query_one(TextArea).text == "from outside"
+
+
+def _not_suspended(app: object) -> object:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+async def test_notes_labels_and_overrides_stand_beside_the_reply(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "l", *"W3", "enter", "m", "semicolon", *"odd", "ctrl+s")
+        tags = " ".join(transcript(app).blocks[-1].tags)
+        for words in ("label W3", "bookmarked", "note: odd"):
+            assert words in tags
+        assert app.session is not None
+        grade = app.session.state().attempts[0].grade
+        other = "wrong" if grade == "right" else "right"
+        await press(pilot, "g", "tab", "tab", "tab", "right", *(["right"] if other == "wrong" else []), "enter")
+        assert app.session.state().attempts[0].grade == other
+
+
+async def test_what_the_subject_saw_is_shown_message_by_message(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "o")
+        assert isinstance(app.screen, Pager)
+        text = "\n".join(block.text for block in transcript(app).blocks)
+        assert "Maximise your score" in text
+        assert '"digest"' in text
+        await press(pilot, "escape")
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_copy_takes_the_block_at_the_cursor_made_visible(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, '- "a\\x1bb"\n')) as (app, pilot):
+        await press(pilot, "n", "ctrl+y")
+        assert app.clipboard == "a␛b"

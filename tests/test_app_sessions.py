@@ -1,0 +1,110 @@
+"""The notebook on screen: search, resume, rename, hide, export; and a session that another process runs is shown and not touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app_cases import drawn, press, rest, running, said, transcript, until
+from store_cases import child
+from textual.widgets import Input, OptionList
+
+from lifeline_tui.tui.screens.run import RunScreen
+from lifeline_tui.tui.screens.sessions import SessionsScreen
+from lifeline_tui.tui.screens.start import StartScreen
+from lifeline_tui.tui.screens.watch import WatchScreen
+
+PLAN = "lifelines-10"
+OTHER = """
+import sys
+from store_cases import CALL, item, reply
+from lifeline_tui.core.nodes import Root, as_data
+from lifeline_tui.core.plan import Plan
+from lifeline_tui.store import Draft, Store
+store = Store(sys.argv[1])
+session = store.create_session("theirs", "lent", "sim/anxious", True)
+root = Root(plan=as_data(Plan("lent")), model="sim/anxious", simulated=True)
+nodes, _ = store.append(session, [Draft(root), Draft(item()), Draft(CALL)], parent=None, branch="main")
+call = nodes[2].id
+store.checkpoint(call, "half of an")
+print(session)
+sys.stdin.readline()
+store.append(session, [Draft(reply("ANSWER: 38 and done"))], parent=call, branch="main")
+print("replied")
+sys.stdin.readline()
+store.close()
+print("closed")
+sys.stdin.readline()
+"""
+
+
+async def test_search_finds_what_was_said_and_opens_it(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "i", *"zebra", "ctrl+s", "escape", "slash")
+        assert isinstance(app.screen, SessionsScreen)
+        await press(pilot, "slash", *"zebra")
+        menu = app.screen.query_one(OptionList)
+        assert menu.option_count >= 1
+        await press(pilot, "enter", "enter")
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_a_search_without_a_hit_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "slash", "slash", *"quagga")
+        assert "Nothing with 'quagga' in it" in drawn(app)
+        await press(pilot, "escape", "escape")
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_a_session_is_renamed_and_hidden(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "slash", "r", *"mine", "enter")
+        assert "mine" in drawn(app)
+        await press(pilot, "h")
+        assert app.screen.query_one(OptionList).option_count == 0
+        await press(pilot, "a")
+        assert "hidden" in drawn(app)
+        await press(pilot, "h", "escape", "n")
+        assert app.session is not None
+        assert len(app.session.state().attempts) == 2, "the session in hand is still ours"
+
+
+async def test_export_writes_where_it_says(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "ctrl+e")
+        app.screen.query_one(Input).value = str(tmp_path / "out.csv")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Exported" in said(app))
+        assert (tmp_path / "out.csv").read_text().count("\n") == 2
+
+
+async def test_a_session_of_another_process_is_watched_live_and_then_taken_over(tmp_path: Path) -> None:
+    other = child(OTHER, tmp_path / "notebook.db")
+    assert other.stdout is not None
+    assert other.stdin is not None
+    session = other.stdout.readline().strip()
+    try:
+        async with running(tmp_path) as (app, pilot):
+            app.resume(session)
+            await until(pilot, lambda: isinstance(app.screen, WatchScreen))
+            await until(pilot, lambda: f"run by process {other.pid}" in drawn(app))
+            assert "half of an" in drawn(app)
+            await press(pilot, "enter")
+            assert "still runs this session" in said(app)
+            other.stdin.write("\n")
+            other.stdin.flush()
+            assert other.stdout.readline() == "replied\n"
+            await until(pilot, lambda: "ANSWER: 38 and done" in drawn(app))
+            assert not any("streaming" in block.tags for block in transcript(app).blocks)
+            other.stdin.write("\n")
+            other.stdin.flush()
+            assert other.stdout.readline() == "closed\n"
+            await until(pilot, lambda: "nobody runs this session any more" in drawn(app))
+            await press(pilot, "escape")
+            await rest(pilot)
+            assert isinstance(app.screen, StartScreen)
+            app.resume(session)
+            await until(pilot, lambda: isinstance(app.screen, RunScreen))
+    finally:
+        other.kill()
+        other.communicate()

@@ -1,0 +1,373 @@
+"""What leaves the notebook: whole, with its provenance, harmless to whatever opens it; and what comes in is refused if it was touched."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from session_cases import WORDS, Voice, answers, opened, plan, rows, steps
+from test_core_state import Path as Path_
+
+from lifeline_tui.core.nodes import Remark, canonical, decode, text_of
+from lifeline_tui.core.plan import Feedback
+from lifeline_tui.core.schedule import due
+from lifeline_tui.core.state import fold
+from lifeline_tui.core.text import visible
+from lifeline_tui.core.transcript import call_digest, render
+from lifeline_tui.exporters import FORMATS, ExportError, exporter, write
+from lifeline_tui.exporters.attempts_csv import BLIND, COLUMNS, _cell
+from lifeline_tui.exporters.markdown import _block, _plain
+from lifeline_tui.importers.fitting import check_body, check_value
+from lifeline_tui.importers.session_jsonl import read
+from lifeline_tui.loading import BadFile
+from lifeline_tui.session import Session
+from lifeline_tui.store import Reader, Store, StoreError, verify
+
+HOSTILE = 'a\x00\ud800\u202e\x1b]52;c;x\x07 [@click=app.quit]\n````\n# heading\n<script>alert(1)</script>\n`````text\n"=1+1"'
+
+
+def exported(session: Session, format: str, *, blind: bool = False) -> str:
+    out = io.StringIO()
+    exporter(format)(session._write.store, [session.id], out, blind)
+    return out.getvalue()
+
+
+# CSV
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@x", "=5", "@5", "+5", "-٣", "-", "--1", "=", "+1.5", "-1.5.", "-.5"])
+def test_a_cell_that_a_spreadsheet_would_run_is_defused(text: str):
+    assert _cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("value", ["38", "-5", "-1.25", "3/8", "a=b", "", None, 3, 0.5, "1 - 2"])
+def test_other_cells_are_left_as_they_are(value: Any):
+    assert _cell(value) == value
+
+
+@given(st.text(st.characters(codec=None), max_size=8))
+def test_no_cell_begins_with_what_a_spreadsheet_runs(text: str):
+    cell = _cell(text)
+    assert not cell.startswith(("=", "+", "@", "\t", "\r"))
+    assert not cell.startswith("-") or re.fullmatch(r"-[0-9]+(\.[0-9]+)?", cell)
+    assert cell.removeprefix("'") in (visible(text), visible(text).removeprefix("'"))
+
+
+async def test_the_attempts_table_has_a_row_for_each_attempt_and_a_word_for_each_column(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers("=cmd()"), answers(12), answers(13)), feedback="reveal") as session:
+        await steps(session, "next", "next", "challenge")
+        await session.go("main")
+        await session.do("next")
+        table = list(csv.DictReader(io.StringIO(exported(session, "attempts-csv"))))
+        assert [row["position"] for row in table] == ["1", "2", "3"]
+        assert table[0]["answer"] == "'=cmd()"
+        assert list(table[0]) == list(COLUMNS)
+        assert {row["simulated"] for row in table} == {"1"}
+        blind = list(csv.DictReader(io.StringIO(exported(session, "attempts-csv", blind=True))))
+        assert set(blind[0]) == set(COLUMNS) - BLIND
+
+
+async def test_an_attempt_was_told_what_it_was_told_first(tmp_path: Path):
+    """Two later forks tell the same attempt otherwise; the operator's note on it changes nothing."""
+    feedback = Feedback("verdict+reveal", shown="true")
+    async with opened(tmp_path, Voice(answers(11)), feedback=feedback) as session:
+        await steps(session, "next", "next")
+        reply = session.tree.path(session.tip)[3].id
+        await session.do("fork", cursor=reply)
+        await steps(session, "fake", "next")
+        await session.do("fork", cursor=reply)
+        await steps(session, ("fake", {"typed": "99"}), "challenge")
+        await session.remark(
+            [Remark("feedback", {"kind": "reveal", "shown": "77", "truthful": False}, "p1", "operator", node=reply)]
+        )
+        first = next(row for row in rows(session) if row["node_id"] == reply)
+        assert (first["shown_answer"], first["truthful"]) == ("11", 1)
+        told = [note.value["shown"] for note in session.tree.notes[reply] if note.field == "feedback"]
+        assert told == ["11", "21", "99", "77"]
+
+
+# Markdown
+
+
+@given(st.text(st.sampled_from("`~\n a"), max_size=40))
+def test_a_fence_is_longer_than_any_in_the_text(text: str):
+    lines = "\n".join(_block("reply", "n1", text)).split("\n")
+    fence = lines[-1]
+    assert set(fence) == {"`"}
+    assert len(fence) >= 3
+    assert lines[3] == f"{fence}text"
+    assert not any(line.strip().startswith(fence) for line in lines[4:-1])
+    assert "\n".join(lines[4:-1]) == text
+
+
+@given(st.text(max_size=30))
+def test_text_within_a_line_is_defused(text: str):
+    assert "\n" not in _plain(text)
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[<>#|~]", _plain(text))
+
+
+async def test_markdown_shows_hostile_text_and_obeys_none_of_it(tmp_path: Path):
+    async with opened(tmp_path, Voice(HOSTILE, RuntimeError("![x](http://elsewhere.example) <b>"))) as session:
+        await steps(session, "next", ("note", {"text": "# note [link](x)"}), ("forge", {"text": HOSTILE}))
+        with pytest.raises(RuntimeError):
+            await session.do("free", {"text": HOSTILE})
+        text = exported(session, "markdown")
+    assert text == visible(text)
+    outside = re.sub(r"^(`{3,})text\n.*?\n\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert "heading" not in outside
+    assert "\\# note \\[link\\](x)" in outside
+    assert "!\\[x\\](http://elsewhere.example) \\<b\\>" in outside
+    assert "**SIMULATED" in outside
+    assert re.findall(r"assistant, not the subject's own: (\w+) · (\w+)", outside) == [("forged", "forged")]
+    assert text.count("⟨U+D800⟩") == 3
+
+
+# JSONL
+
+
+async def test_jsonl_keeps_lone_surrogates_and_nuls_and_comes_back_byte_for_byte(tmp_path: Path):
+    async with opened(tmp_path, Voice(HOSTILE, answers(12))) as session:
+        await steps(
+            session, "next", ("note", {"text": HOSTILE}), ("free", {"text": HOSTILE, "in": "fork"}), ("fake", {"typed": HOSTILE})
+        )
+        await session.go("main")
+        await steps(session, "next", "regenerate", ("forge", {"text": HOSTILE}))
+        first = exported(session, "session-jsonl")
+        assert first.isascii()
+        assert "\\ud800" in first
+        assert "\\u0000" in first
+        id, before = session.id, session.tree.nodes
+        for format in FORMATS:
+            exported(session, format).encode("utf-8")
+    file = tmp_path / "s.jsonl"
+    file.write_text(first, newline="")
+    with Store(tmp_path / "other.db") as other:
+        assert read(other, file) == (id, len(first.splitlines()) - 2)
+        assert read(other, file)[1] == 0
+        assert {node.id: node for node in other.nodes(id)} == before
+        out = io.StringIO()
+        exporter("session-jsonl")(other, [id], out, False)
+        assert out.getvalue() == first
+        assert verify(other, digest_of=call_digest) == []
+
+
+async def test_what_cannot_be_exported_says_so_and_leaves_no_file(tmp_path: Path):
+    async with opened(tmp_path, Voice()) as session:
+        await session.do("next")
+        store = session._write.store
+        out = tmp_path / "out"
+        out.mkdir()
+        for sessions, blind in (([session.id] * 2, False), ([session.id], True), ([], False)):
+            with pytest.raises(ExportError):
+                write("session-jsonl", store, sessions, out / "x.jsonl", blind=blind)
+        (out / "link").symlink_to(out / "x.jsonl")
+        with pytest.raises(ExportError, match="symbolic link"):
+            write("markdown", store, [session.id], out / "link")
+        with pytest.raises(ExportError, match="cannot be written"):
+            write("markdown", store, [session.id], out / "nowhere" / "x.md")
+        assert sorted(path.name for path in out.iterdir()) == ["link"]
+
+
+# Import
+
+
+@pytest.fixture
+async def lines(tmp_path: Path) -> list[str]:
+    """The lines of an exported session."""
+    async with opened(tmp_path, Voice(answers(11), answers(12)), feedback="reveal") as session:
+        await steps(session, "next", "next", "challenge", ("note", {"text": "odd"}))
+        return exported(session, "session-jsonl").splitlines()
+
+
+def sealed(lines: list[str]) -> list[str]:
+    """`lines` with a last line that fits them, as one who alters a file with care would make it."""
+    body = [json.loads(line) for line in lines[:-1]]
+    kinds = [each.get("kind") for each in body]
+    counts = {"annotations": kinds.count("annotation"), "branches": kinds.count("branch")}
+    counts["nodes"] = len(body) - 1 - sum(counts.values())
+    total = hashlib.sha256("".join(f"{line}\n" for line in lines[:-1]).encode()).hexdigest()
+    return [*lines[:-1], canonical({"kind": "end", "counts": counts, "sha256": total})]
+
+
+def change(line: str, **values: Any) -> str:
+    return canonical(json.loads(line) | values)
+
+
+def where(lines: list[str], kind: str, nth: int = 0) -> int:
+    return [number for number, line in enumerate(lines) if json.loads(line).get("kind") == kind][nth]
+
+
+def _another_body(lines: list[str]) -> None:
+    at = where(lines, "reply")
+    body = json.loads(lines[at])["body"]
+    body["spans"][0]["text"] = answers(99)
+    lines[at] = change(lines[at], body=body)
+
+
+def _another_note(lines: list[str]) -> None:
+    at = where(lines, "annotation", 3)
+    lines[at] = change(lines[at], value="changed")
+
+
+def _moved(lines: list[str]) -> None:
+    at = where(lines, "user", 1)
+    lines[at] = change(lines[at], parent=json.loads(lines[1])["id"])
+
+
+def _twice(lines: list[str]) -> None:
+    at = where(lines, "reply")
+    lines.insert(at + 1, change(lines[at], sha256="0" * 64))
+
+
+def _without(kind: str) -> Any:
+    def spoil(lines: list[str]) -> None:
+        del lines[where(lines, kind)]
+
+    return spoil
+
+
+def _set(which: str, **values: Any) -> Any:
+    def spoil(lines: list[str]) -> None:
+        at = where(lines, which)
+        lines[at] = change(lines[at], **values)
+
+    return spoil
+
+
+CAREFUL = {
+    "another body": _another_body,
+    "another annotation": _another_note,
+    "moved elsewhere": _moved,
+    "the same id with another hash": _twice,
+    "a node left out": _without("call"),
+    "another count of what was forged above": _set("reply", forged_above=5),
+    "a branch to nowhere": _set("branch", tip="nowhere"),
+    "an unknown kind": _set("user", kind="tool"),
+    "an unknown field": _set("user", extra=1),
+    "a place that is no number": _set("user", seq="1"),
+    "a body that is no object": _set("user", body=[]),
+    "an id that is a path": _set("user", id="../../x"),
+}
+
+
+@pytest.mark.parametrize("name", CAREFUL)
+def test_what_was_altered_with_care_is_refused_whole(tmp_path: Path, lines: list[str], name: str):
+    CAREFUL[name](lines)
+    _refused_whole(tmp_path, sealed(lines))
+
+
+CARELESS = {
+    "truncated": lambda lines: lines[:-1],
+    "cut in a line": lambda lines: [*lines[:-2], lines[-2][:20]],
+    "a line left out": lambda lines: lines[:3] + lines[4:],
+    "two lines changed over": lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+    "a character changed": lambda lines: [lines[0].replace("test", "tost"), *lines[1:]],
+    "something after the end": lambda lines: [*lines, lines[-1]],
+    "other counts": lambda lines: [*lines[:-1], change(lines[-1], counts={"nodes": 1, "annotations": 1, "branches": 1})],
+    "of another version": lambda lines: sealed([change(lines[0], version=2), *lines[1:]]),
+    "of another kind": lambda lines: sealed([change(lines[0], format="other"), *lines[1:]]),
+    "not JSON": lambda lines: ["{", *lines[1:]],
+    "not an object": lambda lines: [lines[0], "[]", *lines[1:]],
+    "deep": lambda lines: [lines[0], "[" * 100_000, *lines[1:]],
+    "not ASCII": lambda lines: [lines[0], '"é"', *lines[1:]],
+    "empty": lambda lines: [],
+}
+
+
+WRONG: list[Any] = [None, "x", 3, -9, True, [], {}, ["x"], [{}], 10**30]
+
+
+@given(st.data())
+def test_a_body_that_comes_in_always_opens(data: st.DataObject):
+    """Any one value of a session put in the place of another: it is refused, or all that is asked of a path can be asked of it."""
+    nodes = [json.loads(node.raw) for node in SAMPLE]
+    at = data.draw(st.integers(0, len(nodes) - 1))
+    *above, last = data.draw(st.sampled_from(list(_places(nodes[at]))))
+    inner = nodes[at]
+    for key in above:
+        inner = inner[key]
+    inner[last] = data.draw(st.sampled_from(WRONG))
+    try:
+        check_body(SAMPLE[at].kind, nodes[at])
+    except ValueError:
+        return
+    bodies = [decode(node.kind, canonical(raw)) for node, raw in zip(SAMPLE, nodes, strict=True)]
+    path = [replace(node, body=body) for node, body in zip(SAMPLE, bodies, strict=True)]
+    state = fold(path, TOLD.said)
+    assert (state.score_true, state.score_shown, state.tally(), state.left, state.next_puzzle, state.standing) is not None
+    assert all(isinstance(text_of(body), str) for body in bodies)
+    assert due(state, WORDS) is not None
+    render(bodies, "chat-1")
+    render(bodies, "base-1")
+
+
+def _places(data: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in inner:
+        yield (*above, key)
+        yield from _places(value, (*above, key))
+
+
+def _told() -> Path_:
+    path = Path_(plan(feedback=Feedback("verdict+reveal", shown="fake"))).pose().hear(answers(11))
+    return path.pose(*due(path.state, WORDS)).hear("x")
+
+
+TOLD = _told()
+SAMPLE = TOLD.nodes
+NOTES = [
+    ("answer", 3),
+    ("flags", "x"),
+    ("claim", {"which": [[]]}),
+    ("claim", 3),
+    ("difficulty", True),
+    ("grade", None),
+    ("attempt", []),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), NOTES)
+def test_an_annotation_of_another_type_is_refused(tmp_path: Path, lines: list[str], field: str, value: Any):
+    at = where(lines, "annotation")
+    lines[at] = change(lines[at], field=field, value=value)
+    _refused_whole(tmp_path, sealed(lines))
+    with pytest.raises(ValueError):
+        check_value(field, value)
+
+
+@pytest.mark.parametrize("name", CARELESS)
+def test_what_was_altered_without_care_is_refused_whole(tmp_path: Path, lines: list[str], name: str):
+    _refused_whole(tmp_path, CARELESS[name](lines))
+
+
+def _refused_whole(tmp_path: Path, lines: list[str]) -> None:
+    """Neither a new notebook nor one that has the session already takes anything of it (which may well have more than the file)."""
+    file, good = tmp_path / "bad.jsonl", tmp_path / "good.jsonl"
+    file.write_text("".join(f"{line}\n" for line in lines), newline="")
+    with Reader(tmp_path / "t.db") as source:
+        id = source.sessions()[0].id
+        write("session-jsonl", source, [id], good)
+    for name, first in (("new.db", None), ("old.db", good)):
+        with Store(tmp_path / name) as store:
+            if first is not None:
+                read(store, first)
+            before = list(store.connection.iterdump())
+            try:
+                read(store, file)
+            except (BadFile, StoreError) as error:
+                refusal = str(error)
+            else:
+                refusal = "" if first is None or len(lines) >= len(good.read_text().splitlines()) else "nothing new"
+            assert refusal
+            assert list(store.connection.iterdump()) == before
+            assert verify(store) == []
