@@ -195,7 +195,7 @@ def _done(session: Session, place: int) -> set[str]:
     """The puzzles ("" for none) that the action at `place` was already done for, on this trunk or in a fork of it."""
     trunk = [node.id for node in session.tree.above(session.tip)]
     below = {node for above in trunk for node in session.tree.kids(above)}
-    parts = [part for node in (*trunk, *below) if isinstance(user := session.tree[node].body, User) for part in user.parts]
+    parts = [part for node in below if isinstance(user := session.tree[node].body, User) for part in user.parts]
     return {part.puzzle for part in (*parts, *session.queue()) if part.step == place}
 
 

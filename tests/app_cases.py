@@ -56,8 +56,7 @@ async def rest(pilot: Pilot[None]) -> None:
     await pilot.pause()
     screen = app.screen
     if isinstance(screen, RunScreen):
-        screen.redraw()
-        await pilot.pause()
+        await until(pilot, lambda: screen._due is None)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:

@@ -24,6 +24,7 @@ from lifeline_tui.tui.screens.run import RunScreen
 from lifeline_tui.tui.screens.start import StartScreen
 from lifeline_tui.tui.widgets.actions import Actions, key_of, laid_out
 from lifeline_tui.tui.widgets.card import Card
+from lifeline_tui.tui.widgets.tree_rail import TreeRail
 
 PLAN = "lifelines-10"
 ANSWER = "ACTION: ANSWER\\nANSWER: 1\\nDIFFICULTY: 3\\nCONFIDENCE: 60"
@@ -112,6 +113,29 @@ async def test_the_cursor_is_at_the_end_after_each_step_and_moves_by_block(tmp_p
         assert view.cursor > up
         await press(pilot, "home", "n")
         assert view.cursor == len(view.blocks) - 1
+
+
+async def test_siblings_are_a_bracket_apart_and_the_tree_goes_anywhere(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "ctrl+r")
+        session = app.session
+        assert session is not None
+        second = session.tip
+        await press(pilot, "left_square_bracket")
+        first = session.tip
+        assert session.tree[first].parent != session.tree[second].parent, "two calls, a reply each"
+        assert run_screen(app).pointed == first
+        await press(pilot, "right_square_bracket")
+        assert session.tip == second
+        rail = app.screen.query_one(TreeRail)
+        assert not rail.display
+        await press(pilot, "tab")
+        assert rail.has_focus
+        await press(pilot, "up", "enter")
+        assert session.tip == first
+        assert transcript(app).has_focus
+        await press(pilot, "tab", "tab")
+        assert not rail.display
 
 
 async def test_a_note_leaves_the_cursor_where_it_is(tmp_path: Path) -> None:

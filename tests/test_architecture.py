@@ -83,7 +83,18 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=lambda path: path.name)
 def test_the_core_is_pure(path: Path) -> None:
-    allowed = set(sys.stdlib_module_names) - {"time", "random", "os", "io", "socket", "asyncio", "secrets", "uuid", "datetime", "sqlite3"}
+    allowed = set(sys.stdlib_module_names) - {
+        "time",
+        "random",
+        "os",
+        "io",
+        "socket",
+        "asyncio",
+        "secrets",
+        "uuid",
+        "datetime",
+        "sqlite3",
+    }
     outside = {each for each in imports(path) if not (PACKAGE / each).exists()}
     assert outside <= allowed
 
@@ -94,7 +105,12 @@ def test_litellm_is_imported_by_the_provider_child_alone() -> None:
 
 def _modules(script: str, tmp_path: Path) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": "/usr/bin"}
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin"},
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.strip().splitlines()[-1]))

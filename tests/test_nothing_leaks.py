@@ -47,7 +47,15 @@ async def test_no_request_names_the_experiment(plan: str, model: str, tmp_path: 
     loaded = load_plan(plan)
     requests = await requests_of(plan, model, tmp_path, monkeypatch)
     assert requests
-    names = {plan, pack.name, "my secret title", "anxious", "simulated", *(p.id for p in pack.puzzles), *(p.family for p in pack.puzzles)}
+    names = {
+        plan,
+        pack.name,
+        "my secret title",
+        "anxious",
+        "simulated",
+        *(p.id for p in pack.puzzles),
+        *(p.family for p in pack.puzzles),
+    }
     for text in requests:
         for puzzle in pack.puzzles:
             text = text.replace(puzzle.text, "")

@@ -46,5 +46,9 @@ def test_the_wheel_stands_alone(installed: Path, tmp_path: Path, words: list[str
 def test_every_shipped_file_is_in_the_wheel(installed: Path) -> None:
     for folder in ("prompts", "sessions"):
         here = {path.relative_to(TOP) for path in (TOP / folder).rglob("*") if path.is_file()}
-        there = {path.relative_to(installed / "lifeline_tui/_shipped") for path in installed.rglob(f"_shipped/{folder}/**/*") if path.is_file()}
+        there = {
+            path.relative_to(installed / "lifeline_tui/_shipped")
+            for path in installed.rglob(f"_shipped/{folder}/**/*")
+            if path.is_file()
+        }
         assert here == there

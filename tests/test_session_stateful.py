@@ -77,7 +77,7 @@ PLANS = st.fixed_dictionaries(
         ),
     }
 )
-SEQUENCES = st.tuples(PLANS, st.sampled_from([None, None, None, *PUPPETS]), st.booleans(), st.lists(OPS, min_size=5, max_size=15))
+SEQUENCES = st.tuples(PLANS, st.sampled_from([None, None, None, *PUPPETS]), st.booleans(), st.lists(OPS, min_size=5, max_size=12))
 
 
 @pytest.fixture(scope="module")

@@ -113,8 +113,8 @@ async def load_litellm() -> Any:
     litellm.drop_params = False
     litellm.modify_params = False
     litellm.num_retries = 0
-    # Its logging would ask an Ollama server what the model is, on the event loop, and every other stream would wait.
-    litellm.disable_streaming_logging = True
+    # After a stream it would ask an Ollama server what the model is, on the event loop, and every other stream would wait.
+    litellm.utils.ProviderConfigManager.get_provider_model_info = staticmethod(lambda *_, **__: None)  # type: ignore[method-assign]
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.WARNING)
     watch_httpx()

@@ -8,18 +8,20 @@ import signal
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 
 from ..config import Config
+from .gone import Lasting
 from .guard import Guarded
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
 
     from ..lab import Lab
     from ..session import Session
@@ -88,6 +90,9 @@ class LifelineApp(Themed[None], Guarded[None]):
     def on_mount(self) -> None:
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._stopped, number)
+        if self.config.theme and self.config.theme not in self.available_themes:
+            known = ", ".join(sorted(self.available_themes))
+            self.notify(f"The config names the theme {self.config.theme!r}; there are: {known}.", severity="warning", timeout=15)
         if self.opening or self.plan:
             self.run_worker(self._enter())
 
@@ -96,6 +101,12 @@ class LifelineApp(Themed[None], Guarded[None]):
         await (self.resume(self.opening) if self.opening else self.begin(self.plan or "")).wait()
         if isinstance(self.screen, StartScreen):
             await self.screen.uncover()
+
+    def _build_driver(self, *args: Any, **options: Any) -> Driver:
+        driver = super()._build_driver(*args, **options)
+        if (file := getattr(driver, "_file", None)) is not None:
+            vars(driver)["_file"] = Lasting(file)
+        return driver
 
     def _stopped(self, number: int) -> None:
         """A signal: everything is saved, the terminal is given back, and the exit code says which."""

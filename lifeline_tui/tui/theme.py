@@ -147,7 +147,7 @@ class Themed(App[R]):
         return _DARK_INK if self.current_theme.dark else _LIGHT_INK
 
     def use_theme(self, name: str) -> None:
-        """Registers our themes and changes to `name`, which may be one of Textual's own."""
+        """Registers our themes and changes to `name`, which may be one of Textual's own; to ours where there is none of that name."""
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = name
+        self.theme = name if name in self.available_themes else DARK.name

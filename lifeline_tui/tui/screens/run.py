@@ -92,6 +92,7 @@ class RunScreen(Screen[None]):
         self.playing = False
         self.trouble = ""
         self._due: Timer | None = None
+        self._tip = ""
         self._begun: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -161,7 +162,8 @@ class RunScreen(Screen[None]):
         transcript = self.query_one(Transcript)
         transcript.show_blocks([*self.record.path(), *coming(self.session)])
         self._begun = {block.id for block in arriving(self.session) if block.text}
-        self._draw_rail()
+        moved, self._tip = self.session.tip != self._tip, self.session.tip
+        self._draw_rail(to_current=moved or not self.query_one(TreeRail).has_focus)
         self._follow()
         self.query_one(TopBar).refresh()
         self.query_one(Actions).refresh()
