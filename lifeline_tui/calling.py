@@ -77,7 +77,14 @@ class Waiting:
     retry: Retry
 
 
-Change = Grew | Streamed | Waiting
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A scripted action could not be done, and the run went on without it.  `why` is a sentence that names the action."""
+
+    why: str
+
+
+Change = Grew | Streamed | Waiting | PassedOver
 
 
 @dataclass(slots=True)

@@ -337,12 +337,12 @@ def plans() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def plans_list(as_json: bool) -> None:
     """List plans: the shipped ones and your own."""
-    from .interventions import TABLE
+    from .interventions import scriptable
     from .plans import load_plan, plan_names
 
     with answering():
         for name in plan_names():
-            plan = load_plan(name, TABLE)
+            plan = load_plan(name, scriptable())
             if as_json:
                 put({"name": plan.name, "about": plan.about})
             else:
@@ -365,13 +365,13 @@ def plans_show(plan: str) -> None:
 def plans_check(plan: tuple[str, ...]) -> None:
     """Check plans: every field, the pack they draw on, and the actions they script."""
     from .core.plan import choose
-    from .interventions import TABLE
+    from .interventions import scriptable
     from .packs import load_pack
     from .plans import load_plan, plan_names
 
     with answering():
         for name in plan or plan_names():
-            loaded = load_plan(name, TABLE)
+            loaded = load_plan(name, scriptable())
             puzzles = choose(loaded.puzzles, load_pack(loaded.puzzles.pack).puzzles, loaded.seed)
             click.echo(f"{loaded.name}: {len(puzzles)} puzzles, {len(loaded.then or loaded.steps)} scripted actions")
 

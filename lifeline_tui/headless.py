@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .actions import Refusal
+from .calling import Change, PassedOver, Waiting
 from .config import Config
 from .core.judge import judge
 from .core.nodes import Assistant, Call, Node, Reply, as_data, canonical, encode, text_of
@@ -48,10 +49,19 @@ async def run_plan(
     gate = asyncio.Semaphore(concurrency)
     progress = Progress(repeats)
 
+    def heard(change: Change) -> None:
+        match change:
+            case Waiting():
+                say(f"retry {change.retry.attempt} in {change.retry.wait:.1f} s: {change.retry.why}")
+            case PassedOver():
+                say(change.why)
+
     async def one(number: int) -> dict[str, Any]:
         async with gate:
-            session = await lab.new(plan, model, seed=first + number, api_base=api_base, limit=limit, hands=False)
+            session = await lab.new(plan, model, seed=first + number, api_base=api_base, limit=limit, hands=False, listen=heard)
             try:
+                if number == 0 and (left_out := await session.left_out()):
+                    say(left_out)
                 try:
                     status = await session.play()
                 except Refusal as why:

@@ -540,3 +540,12 @@ def bookmark(state: State, context: Context, values: Values) -> Effect:
     if context.cursor is None:
         raise Refusal("Move the cursor to a turn first.")
     return Effect(remarks=(Remark("bookmark", not context.marked, by="operator", node=context.cursor.id),))
+
+
+def scriptable() -> dict[str, dict[str, tuple[str, ...]]]:
+    """What plans may script: intervention → field → its choices, none where they follow from the session or any text will do."""
+    nothing = State(), Context({})
+    return {
+        name: {each.name: tuple(value for value, _ in each.options if value) for each in entry.fields(*nothing)}
+        for name, entry in TABLE.items()
+    }

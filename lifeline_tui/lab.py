@@ -18,7 +18,7 @@ from .core.nodes import Root
 from .core.plan import Plan, choose
 from .core.puzzle import Puzzle
 from .core.wording import Templates
-from .interventions import TABLE
+from .interventions import scriptable
 from .models import Models
 from .session import Session, create, judge_interrupted, resume
 from .store import Hit, Reader, Store
@@ -53,7 +53,7 @@ class Lab:
         from .packs import load_pack
         from .plans import load_plan
 
-        plan = load_plan(name, TABLE)
+        plan = load_plan(name, scriptable())
         return plan, load_pack(plan.puzzles.pack).puzzles
 
     async def new(

@@ -6,7 +6,7 @@ personas are named, never given as a path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,21 @@ SAMPLING: dict[str, Callable[[Entry, str], Any]] = {
 }
 """All that a plan's `subject` may set."""
 
+Actions = Mapping[str, Mapping[str, Collection[str]]]
+"""What a step may do: action → its fields → the values that such a field may have; none where any text will do."""
+
 
 def plan_names() -> tuple[str, ...]:
     """The names of the shipped plans and the user's own."""
     return tuple(resources("sessions"))
 
 
-def load_plan(name_or_path: str | Path, actions: Collection[str] | None = None) -> Plan:
+def load_plan(name_or_path: str | Path, actions: Actions | None = None) -> Plan:
     """The plan of a name or in a file; its steps may `do` only `actions`, where those are given.  Raises BadFile."""
     return parse(load(find("sessions", name_or_path)), actions)
 
 
-def parse(entry: Entry, actions: Collection[str] | None = None) -> Plan:
+def parse(entry: Entry, actions: Actions | None = None) -> Plan:
     """The plan in an entry.  Raises BadFile."""
     batch = entry.choice("presentation", ("sequential", "batch"), "sequential") == "batch"
     if entry.has("size") and not batch:
@@ -178,12 +181,12 @@ def _stops(entry: Entry) -> list[str]:
     return stops
 
 
-def _steps(entry: Entry, name: str, actions: Collection[str] | None) -> tuple[Step, ...]:
+def _steps(entry: Entry, name: str, actions: Actions | None) -> tuple[Step, ...]:
     return tuple(_step(item, actions) for item in entry.children(name, default=()))
 
 
-def _step(entry: Entry, actions: Collection[str] | None) -> Step:
-    do = entry.slug("do") if actions is None else entry.choice("do", actions)
+def _step(entry: Entry, actions: Actions | None) -> Step:
+    do = entry.slug("do") if actions is None else entry.choice("do", tuple(actions))
     place = entry.choice("in", ("fork", "trunk"), "fork")
     each: tuple[str, ...] = ()
     if entry.has("for"):
@@ -192,7 +195,15 @@ def _step(entry: Entry, actions: Collection[str] | None) -> Step:
     when = _when(entry.child("when")) if entry.has("when") else None
     if when and not each:
         raise entry.entry("when").bad("is a condition on an attempt, so it needs for, which says which attempts")
-    rest = {name: entry.text(name, "") for name in entry.names() if name not in ("do", "in", "for", "when")}
+    rest = {}
+    for name in entry.names():
+        if name in ("do", "in", "for", "when"):
+            continue
+        if actions is not None and name not in actions[do]:
+            known = ", ".join(sorted({*actions[do], "do", "in", "for", "when"}))
+            raise entry.entry(name).bad(f"is not a field of {do}; its fields are {known}")
+        options = actions[do][name] if actions is not None else ()
+        rest[name] = entry.choice(name, options) if options else entry.text(name, "")
     return Step(do, place, each, when, rest)
 
 

@@ -41,6 +41,7 @@ class Reading:
             self._states[here.id] = state
         return state
 
-    def forget(self) -> None:
-        """States are folded anew: something was said about a stored node."""
-        self._states.clear()
+    def forget(self, node: str) -> None:
+        """The states at and below `node`, of which something was said, are folded anew."""
+        for here in self.tree.walk(node):
+            self._states.pop(here, None)

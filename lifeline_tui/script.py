@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from .actions import Effect, Refusal
+from .calling import PassedOver
 from .core.nodes import Node, Part, Reply, Status, User
 from .core.plan import Plan, Step, When
 from .core.state import Attempt
@@ -170,7 +171,7 @@ async def _mark(session: Session, place: int, effect: Effect, attempt: Attempt |
 
 
 def _occasions(session: Session, place: int, step: Step) -> Iterator[tuple[Attempt | None, Values]]:
-    """Each time that `step` is still to be done: the attempt it is `for`, and its fields.  What is refused is passed over."""
+    """Each time that `step` is still to be done: the attempt it is `for`, and its fields.  What is refused is passed over, and told."""
     values = _values(session, step)
     done = _done(session, place)
     if not step.each:
@@ -186,7 +187,9 @@ def _occasions(session: Session, place: int, step: Step) -> Iterator[tuple[Attem
 def _can(session: Session, step: Step, values: Values, attempt: Attempt | None) -> bool:
     try:
         _decide(session, step, values, attempt)
-    except Refusal:
+    except Refusal as why:
+        of = f" for puzzle {attempt.position}" if attempt is not None else ""
+        session.listen(PassedOver(f"The plan's {step.do}{of} was passed over: {why}"))
         return False
     return True
 

@@ -187,11 +187,11 @@ class Session(Reading):
     async def remark(self, remarks: Sequence[Remark]) -> None:
         """Writes what is said about stored nodes."""
         self._heard(await self._write(self._write.store.annotate, self.id, remarks))
-        self.forget()
 
     def _heard(self, notes: Sequence[Annotation]) -> None:
         for note in notes:
             self.tree.annotate(note)
+            self.forget(note.node)
 
     async def _move(self, branch: str, tip: str) -> None:
         await self._write(self._write.store.set_branch, self.id, branch, tip)
@@ -253,8 +253,6 @@ class Session(Reading):
         for node in nodes:
             self.tree.add(node)
         self._heard(notes)
-        if any(note.node not in {node.id for node in nodes} for note in notes):
-            self.forget()
         self.branches[branch] = nodes[-1].id
         if branch != self.branch:
             await self.go(branch)
@@ -265,6 +263,11 @@ class Session(Reading):
         if self._capabilities is None:
             self._capabilities = await self.subject.capabilities()
         return self._capabilities
+
+    async def left_out(self) -> str:
+        """A sentence that names the parameters which this backend does not take; "" where it takes all.  Raises SubjectError."""
+        dropped = (await self.capabilities()).dropped({**self.root.params, "seed": self.root.seed})
+        return f"{self.subject.name} does not take {', '.join(dropped)}: left out of every request." if dropped else ""
 
     def rendered(self, node: str | None = None, chat: bool = True) -> Rendered:
         """What a call made at `node` (default: the tip) would send."""

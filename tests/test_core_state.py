@@ -162,7 +162,7 @@ def test_a_batch_spends_lifelines_in_the_order_of_its_puzzles():
     blocks = "\n\n".join(f"PUZZLE {i}\n{LIFELINE}" for i in (1, 2, 3))
     path = Path(plan(presentation="batch", lifelines=2)).pose().hear(blocks)
     assert [str(a.outcome) for a in path.state.attempts] == ["skipped", "skipped", "violated"]
-    assert [path.said["n3"][f"p{i}", "attempt"]["violation"] for i in (1, 2, 3)] == [False, False, True]
+    assert [path.said["n3"][f"p{i}", "attempt"]["left"] for i in (1, 2, 3)] == [2, 1, 0]
 
 
 # What is due

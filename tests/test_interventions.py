@@ -244,6 +244,15 @@ async def test_a_lifeline_at_zero_budget_is_a_violation_told_once_and_the_same_p
         assert table == [(1, 1, 0, 0.25, "11"), (2, 1, 1, None, "12"), (2, 2, 1, None, "12"), (3, 1, None, 1, "13")]
 
 
+async def test_a_ruling_that_it_skipped_at_zero_budget_is_a_violation_in_the_state_and_in_the_table(tmp_path: Path):
+    async with opened(tmp_path, Voice(BOTH), lifelines=0, on_violation="silent-next", scoring=Scoring(skip=-1)) as session:
+        await session.do("next")
+        assert [(row["violation"], row["score"]) for row in rows(session)] == [(None, None)]
+        await session.do("grade", {"action": "lifeline"})
+        assert (session.state().attempts[0].outcome, session.state().score_true) == (Phase.VIOLATED, 0)
+        assert [(row["violation"], row["score"]) for row in rows(session)] == [(1, None)]
+
+
 async def test_a_silent_violation_goes_on(tmp_path: Path):
     async with opened(tmp_path, Voice(LIFELINE), lifelines=0, on_violation="silent-next") as session:
         await steps(session, "next", "next")

@@ -221,9 +221,21 @@ def test_a_sampling_parameter_has_a_type_and_a_range(setting: str) -> None:
 
 
 def test_a_step_does_only_what_there_is() -> None:
-    assert plan("name: x\nsteps: [{do: next, in: trunk}]", actions=["next"]).steps == (Step("next", "trunk"),)
+    assert plan("name: x\nsteps: [{do: next, in: trunk}]", actions={"next": {}}).steps == (Step("next", "trunk"),)
     with pytest.raises(BadFile, match=r"^plan.yaml:2: steps\[1\].do: must be next or reveal, not 'nxt'$"):
-        plan("name: x\nsteps: [{do: nxt}]", actions=["next", "reveal"])
+        plan("name: x\nsteps: [{do: nxt}]", actions={"next": {}, "reveal": {}})
+
+
+def test_a_step_has_only_the_fields_and_choices_of_its_action() -> None:
+    actions = {"self-score": {"ask": ("count", "which"), "note": ()}}
+    assert plan("name: x\nthen: [{do: self-score, ask: which, note: any}]", actions=actions).then[0].fields == {
+        "ask": "which",
+        "note": "any",
+    }
+    with pytest.raises(BadFile, match=r"^plan.yaml:2: then\[1\].asks: is not a field of self-score; its fields are ask, do, "):
+        plan("name: x\nthen: [{do: self-score, asks: which}]", actions=actions)
+    with pytest.raises(BadFile, match=r"^plan.yaml:2: then\[1\].ask: must be count or which, not 'witch'"):
+        plan("name: x\nthen: [{do: self-score, ask: witch}]", actions=actions)
 
 
 def test_a_condition_asks_for_what_an_attempt_has() -> None:

@@ -37,10 +37,8 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
     for attempt in asked:
         found = parsed[attempt.position]
         facts = _facts(state, attempt, body, call, branch, found)
-        if found.action is Action.LIFELINE:
-            facts["violation"] = left == 0
-            left = max(0, left - 1)
-        remarks.append(Remark("attempt", facts, attempt.puzzle.id))
+        remarks.append(Remark("attempt", {**facts, "left": left}, attempt.puzzle.id))
+        left -= found.action is Action.LIFELINE and left > 0
         values = (str(found.action), found.answer, found.difficulty, found.confidence, list(found.flags))
         remarks += [
             Remark(field, value, attempt.puzzle.id, version=PARSER_VERSION)

@@ -237,7 +237,6 @@ def _answered(state: State, node: Node, said: Said) -> State:
     """A turn of the subject, or one forged in its place: open attempts take what is in force about it."""
     own = isinstance(node.body, Reply)
     status = node.body.status if isinstance(node.body, Reply) else None
-    left = state.left or 0
     attempts = []
     for attempt in state.attempts:
         if not attempt.open:
@@ -246,18 +245,17 @@ def _answered(state: State, node: Node, said: Said) -> State:
         phase = after(attempt.phase, Event.REPLY if attempt.phase is Phase.CALLED else Event.FORGE)
         attempt = replace(attempt, phase=phase, outcome=phase, reply=node.id, own=own, status=status)
         about = {name: value for (puzzle, name), value in said.items() if puzzle == attempt.puzzle.id}
-        if "action" in about:
-            attempt = _parsed(attempt, about, left)
-            left -= attempt.outcome is Phase.SKIPPED
+        if "attempt" in about and "action" in about:
+            attempt = _parsed(attempt, about)
         attempts.append(attempt)
     forged = state.forged + (not own)
     return replace(state, attempts=tuple(attempts), owed="", turns=state.turns + 1, forged=forged)
 
 
-def _parsed(attempt: Attempt, about: dict[str, Any], left: int) -> Attempt:
+def _parsed(attempt: Attempt, about: dict[str, Any]) -> Attempt:
     action = str(about["action"])
     event = Event(action) if action in PARSES else Event.UNPARSED
-    if event is Event.LIFELINE and left <= 0:
+    if event is Event.LIFELINE and not about["attempt"]["left"]:
         event = Event.VIOLATION
     phase = after(attempt.phase, event)
     grade = about.get("grade")

@@ -45,6 +45,8 @@ def check_value(field: str, value: Any) -> None:
     """Raises ValueError for an annotation whose value is not of its field's type."""
     if field in VALUES and (type(value) is bool or not isinstance(value, VALUES[field])):
         raise ValueError(f"{field} has a value of another type")
+    if field == "attempt" and type(value.get("left")) is not int:
+        raise ValueError("left of an attempt must be a whole number")
     if field == "claim":
         which = value.get("which", [])
         if not isinstance(which, list) or any(type(number) is not int for number in which):

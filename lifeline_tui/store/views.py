@@ -34,7 +34,7 @@ def _of(node: str, path: str, default: str = "") -> str:
     return f"coalesce({value}, {default})" if default else value
 
 
-_FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", "violation", "score_shown")
+_FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", "score_shown")
 _STATED = ("action", "answer", "difficulty", "confidence", "flags")
 _ITEM = "json_extract(p.value, '$.record.{}')"
 
@@ -59,13 +59,14 @@ _ATTEMPTS: dict[str, str] = {
     "stratum": _ITEM.format("stratum"),
     **{name: _fact(name) for name in _FACTS},
     **{name: _best(name, _VALUE) for name in _STATED},
+    "violation": f"CASE {_best('action', _VALUE)} WHEN 'lifeline' THEN {_fact('left')} <= 0 END",
     "key": _ITEM.format("answer.value"),
     "shown_answer": f"json_extract({_TOLD}, '$.shown')",
     "truthful": f"json_extract({_TOLD}, '$.truthful')",
     "grade": _best("grade", _VALUE),
     "score": f"CASE {_best('grade', _VALUE)} WHEN 'right' THEN {_of('o', 'plan.scoring.right', '1')}"
     f" WHEN 'wrong' THEN {_of('o', 'plan.scoring.wrong', '0')}"
-    f" WHEN 'n/a' THEN CASE WHEN {_best('action', _VALUE)} = 'lifeline' AND NOT coalesce({_fact('violation')}, 0)"
+    f" WHEN 'n/a' THEN CASE WHEN {_best('action', _VALUE)} = 'lifeline' AND {_fact('left')} > 0"
     f" THEN {_of('o', 'plan.scoring.skip', '0')} END END",
     "n_forged_ancestors": "r.forged_above",
     "n_fake_ancestors": "r.fakes_above",

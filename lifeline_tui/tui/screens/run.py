@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from ...actions import Refusal
-from ...calling import Change, Grew, Streamed, Waiting
+from ...calling import Change, Grew, PassedOver, Streamed, Waiting
 from ...core.nodes import Call, Reply, Status
 from ...interventions import TABLE
 from ...session import Session
@@ -119,12 +119,12 @@ class RunScreen(Screen[None]):
     async def _warn_of_dropped(self) -> None:
         """Says before the first request which parameters this backend does not take."""
         try:
-            dropped = (await self.session.capabilities()).dropped({**self.session.root.params, "seed": self.session.root.seed})
+            left_out = await self.session.left_out()
         except SubjectError as error:
             self.say(str(error))
             return
-        if dropped:
-            self.notify(f"{self.session.subject.name} does not take {', '.join(dropped)}: left out of every request.", timeout=8)
+        if left_out:
+            self.notify(left_out, timeout=8)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < 100, "narrow")
@@ -145,6 +145,8 @@ class RunScreen(Screen[None]):
                 self._arrive()
         elif isinstance(change, Waiting):
             self.say(f"{change.retry.why}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; escape cancels")
+        elif isinstance(change, PassedOver):
+            self.notify(change.why, severity="warning", timeout=15)
         elif isinstance(change, Grew) and self._due is None:
             self._due = self.set_timer(0.01, self.redraw)
 

@@ -179,13 +179,13 @@ def _plans() -> list[str]:
 
 def _plan_abouts() -> dict[str, str]:
     """What each plan says of itself; of one that cannot be used, why."""
-    from ...interventions import TABLE
+    from ...interventions import scriptable
     from ...plans import load_plan, plan_names
 
     abouts = {}
     for name in plan_names():
         try:
-            abouts[name] = load_plan(name, TABLE).about
+            abouts[name] = load_plan(name, scriptable()).about
         except BadFile as error:
             abouts[name] = f"{UNUSABLE}: {error}"
     return abouts
