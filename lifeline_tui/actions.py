@@ -25,7 +25,7 @@ class Context:
     """What an intervention may look at beside the state of the path that ends at the tip.
 
     `cursor` is the node that the operator points at (the tip unless moved); `stand` is the node under which another turn of the
-    subject's would stand beside it, "" where none could; `queue` is the feedback waiting at the tip; `busy` while a reply is
+    subject's would stand beside it, "" where none could; `before` is where the tip goes on undo, "" where it cannot; `queue` is the feedback waiting at the tip; `busy` while a reply is
     arriving; `hands` is False when a plan runs without an operator; `marked` where the cursor's turn is bookmarked; `puzzle` is the
     position that was chosen, "" while none is: refusals and fields are then about that attempt.
     """
@@ -36,7 +36,7 @@ class Context:
     stand: str = ""
     busy: bool = False
     hands: bool = True
-    can_undo: bool = True
+    before: str = ""
     marked: bool = False
     puzzle: str = ""
 
@@ -111,11 +111,12 @@ class Intervention:
 
 
 def attempt_in(state: State, values: Values, context: Context) -> Attempt | None:
-    """The attempt that an intervention is about: the puzzle named in its fields, the one under the cursor, or the latest."""
+    """The attempt that an intervention is about: the puzzle named in its fields (the try at it that the cursor is on,
+    or else the last), the one under the cursor, or the latest."""
+    pointed = [a for a in state.attempts if context.cursor is not None and a.reply == context.cursor.id]
     if position := values.get("puzzle") or context.puzzle:
-        found = next((a for a in reversed(state.attempts) if str(a.position) == position or a.puzzle.id == position), None)
+        named = [a for a in state.attempts if position in (str(a.position), a.puzzle.id)]
+        found = next((a for a in pointed if a in named), named[-1] if named else None)
         if found is not None or position == values.get("puzzle"):
             return found
-    if context.cursor is not None and (found := state.find(context.cursor.id)):
-        return found
-    return state.latest
+    return pointed[0] if pointed else state.latest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from .core.nodes import Origin, Reply, Span, Status
-from .store import Store
+from .store import Store, StoreError
 from .subjects.protocol import Delta, End, Request, Retry, Subject
 
 P = ParamSpec("P")
@@ -163,7 +163,10 @@ class Asking:
             if partial.dirty:
                 partial.dirty = False
                 text, reasoning = "".join(partial.text), "".join(partial.reasoning)
-                await self._write(self._write.store.checkpoint, partial.call, text, reasoning)
+                try:
+                    await self._write(self._write.store.checkpoint, partial.call, text, reasoning)
+                except StoreError:
+                    partial.dirty = True  # tried again in a moment; the reply itself is stored, or kept, when it ends
 
     def _closed(self, end: End) -> Reply:
         partial = self.partial

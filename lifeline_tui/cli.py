@@ -183,8 +183,9 @@ def replay(session: str, branch: str | None, mode: str, every: bool, as_json: bo
 @cli.command(**sample("lifeline sessions --search bracelets"))
 @click.option("--search", metavar="TEXT", help="Only sessions that are called so, or in which this was said.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a session.")
+@click.option("--all", "every", is_flag=True, help="Hidden ones too.")
 @db_option
-def sessions(search: str | None, as_json: bool, db: str | None) -> None:
+def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> None:
     """List sessions, newest first."""
     from .headless import session_line
 
@@ -193,9 +194,9 @@ def sessions(search: str | None, as_json: bool, db: str | None) -> None:
             say(f"no notebook yet at {file}; it is made with the first session")
             return
     with answering(), reading(db) as store:
-        rows = store.sessions(limit=1_000_000)
+        rows = store.sessions(include_hidden=every, limit=None)
         if search is not None:
-            found = store.sessions_saying(search) | {row.id for row in store.sessions(search, limit=1_000_000)}
+            found = store.sessions_saying(search) | {row.id for row in store.sessions(search, include_hidden=every, limit=None)}
             rows = [row for row in rows if row.id in found]
         for row in rows:
             line = session_line(store, row)
@@ -233,25 +234,36 @@ def show(session: str, branch: str | None, as_json: bool, db: str | None) -> Non
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to (default: stdout).")
 @click.option("--blind", is_flag=True, help="Leave out what a rater must not see.")
-@click.option("--columns", is_flag=True, help="Print what each column of attempts-csv holds, and nothing else.")
+@click.option(
+    "--columns",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, option, value: _print_columns(context) if value else None,
+    help="Print what each column of attempts-csv holds, and nothing else.",
+)
 @db_option
-def export(session: tuple[str, ...], format_: str, output: Path | None, blind: bool, columns: bool, db: str | None) -> None:
-    """Export sessions (default: all) with their provenance."""
-    if columns:
-        from .exporters.attempts_csv import COLUMNS
-
-        for name, meaning in COLUMNS.items():
-            click.echo(f"{name:20} {meaning}")
-        return
+def export(session: tuple[str, ...], format_: str, output: Path | None, blind: bool, db: str | None) -> None:
+    """Export sessions (default: all, hidden ones too) with their provenance."""
     from .exporters import exporter, write
 
     with answering(), reading(db) as store:
-        chosen = [store.session(name).id for name in session] or [row.id for row in store.sessions(limit=1_000_000)][::-1]
+        chosen = [store.session(name).id for name in session] or [
+            row.id for row in reversed(store.sessions(include_hidden=True, limit=None))
+        ]
         if output is None:
             exporter(format_)(store, chosen, sys.stdout, blind)
         else:
             write(format_, store, chosen, output, blind=blind)
             say(f"{len(chosen)} sessions → {output}")
+
+
+def _print_columns(context: click.Context) -> None:
+    from .exporters.attempts_csv import COLUMNS
+
+    for name, meaning in COLUMNS.items():
+        click.echo(f"{name:20} {meaning}")
+    context.exit()
 
 
 @cli.command("import", **sample("lifeline import session.jsonl"))

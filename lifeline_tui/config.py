@@ -106,6 +106,18 @@ def bad_address(text: str) -> str:
     return ""
 
 
+def on_this_machine(address: str) -> bool:
+    """Whether an API base is of this machine: what is sent there leaves nothing."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _capabilities(entry: Entry) -> dict[str, Any]:
     known: dict[str, Any] = {name: entry.flag(name) for name in ("chat", "reasoning", "prefill") if entry.has(name)}
     if entry.has("params"):

@@ -16,7 +16,7 @@ from .actions import Refusal
 from .calling import Change, PassedOver, Waiting
 from .config import Config
 from .core.judge import judge
-from .core.nodes import Assistant, Call, Node, Reply, as_data, canonical, encode, text_of
+from .core.nodes import Assistant, Call, Node, Reply, Root, User, as_data, canonical, encode, text_of
 from .core.state import State, apply
 from .core.text import visible_line
 from .core.transcript import call_digest
@@ -173,7 +173,18 @@ class Replayed:
 
     def text(self) -> str:
         mark = "" if self.faithful else f"  NOT AS RECORDED: {self.why}"
-        return f"[{self.node.kind}] {text_of(self.node.body)}{mark}".rstrip() + "\n"
+        return f"[{self._writer()}] {text_of(self.node.body)}{mark}".rstrip() + "\n"
+
+    def _writer(self) -> str:
+        body = self.node.body
+        match body:
+            case Root():
+                return f"{self.node.kind} {visible_line(body.model)}{' SIMULATED' if body.simulated else ''}"
+            case Assistant():
+                return f"{self.node.kind}, not the subject's own: {body.how}"
+            case User():
+                return f"{self.node.kind} {', '.join(dict.fromkeys(span.origin for part in body.parts for span in part.spans))}"
+        return str(self.node.kind)
 
 
 def replay_recorded(store: Reader, name: str, branch: str | None, every: bool) -> Iterator[Replayed]:
@@ -293,8 +304,6 @@ def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
     from importlib.metadata import PackageNotFoundError, version
 
     yield sys.version_info >= (3, 11), f"Python {platform.python_version()} on {platform.system()}"
-    if platform.system() == "Windows":
-        yield False, "Windows is untested"
     for package in ("textual", "litellm", "sqlite-utils", "pyyaml"):
         try:
             yield True, f"{package} {version(package)}"
@@ -311,7 +320,7 @@ def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
         )
         try:
             with Reader(db) as store:
-                yield True, f"{len(store.sessions(limit=1_000_000))} sessions in it"
+                yield True, f"{len(store.sessions(include_hidden=True, limit=None))} sessions in it"
         except StoreError as error:
             yield False, str(error)
     else:

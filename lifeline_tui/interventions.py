@@ -29,7 +29,7 @@ from .core.nodes import (
 )
 from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
-from .core.wording import item, lifelines, part, praise, reveal, rules, verdict, violation
+from .core.wording import agrees, item, lifelines, part, praise, reveal, rules, verdict, violation
 from .refusals import (
     alone,
     answered,
@@ -81,7 +81,8 @@ def _place() -> Field:
 
 
 def _puzzle(state: State, context: Context, attempts: list[Attempt]) -> Field:
-    latest = {str(a.position): a for a in attempts}
+    pointed = [a for a in attempts if context.cursor is not None and a.reply == context.cursor.id]
+    latest = {str(a.position): a for a in (*attempts, *pointed)}
     about = attempt_in(state, {}, context)
     default = str(about.position) if about and str(about.position) in latest else next(reversed(latest), "")
     options = tuple(
@@ -177,10 +178,11 @@ def _shown(state: State, context: Context, attempt: Attempt, key: str, via: str,
     """A key, with any queued verdict on the same attempt following it."""
     numbered = state.plan.presentation == "batch" or attempt is not state.latest
     parts = [reveal(attempt, context.templates, key, via=via, author=author, numbered=numbered)]
-    if any(
+    said = agrees(attempt, key)
+    if said is not None and any(
         each.feedback == "verdict" and each.reply == attempt.reply and each.puzzle == attempt.puzzle.id for each in context.queue
     ):
-        parts.insert(0, verdict(attempt, context.templates, key))
+        parts.insert(0, verdict(attempt, context.templates, said))
     return _told(state, context, *parts)
 
 
@@ -235,7 +237,9 @@ def tell_verdict(state: State, context: Context, values: Values) -> Effect:
     about = (attempt.reply, attempt.puzzle.id)
     queued = [each.shown for each in context.queue if each.feedback == "reveal" and (each.reply, each.puzzle) == about]
     key = queued[-1] if queued else (attempt.shown_key.shown if attempt.shown_key else None)
-    return _told(state, context, verdict(attempt, context.templates, key))
+    if (said := agrees(attempt, key)) is None:
+        raise Refusal(f"Whether the answer to puzzle {attempt.position} is correct cannot be told: overrule its grade first.")
+    return _told(state, context, verdict(attempt, context.templates, said))
 
 
 @intervention("praise", "p", "praise", "Praise the last answer.", refuse=tellable, fields=_puzzle_only, group="feedback")
@@ -391,22 +395,20 @@ def _edit_fields(state: State, context: Context) -> tuple[Field, ...]:
 )
 def edit_turn(state: State, context: Context, values: Values) -> Effect:
     node = context.cursor
-    if node is None:
-        raise Refusal("Move the cursor to a turn to edit it.")
+    assert node is not None, "editable"
     text = values["text"]
     if not text.strip():
         raise Refusal("An edited turn needs text; to drop a turn, fork above it.")
     if isinstance(node.body, User):
         return Effect(parent=node.parent or "", fork="edit", turn=_edited(node.body, text), call=Purpose.STEP)
-    if isinstance(node.body, Reply | Assistant):
-        return Effect(parent=context.stand, fork="edit", forged=Assistant((Span(text, Origin.EDITED),), How.EDITED, node.id))
-    raise Refusal("A system prompt is set when a session starts: begin a new one.")
+    return Effect(parent=context.stand, fork="edit", forged=Assistant((Span(text, Origin.EDITED),), How.EDITED, node.id))
 
 
 def _edited(user: User, text: str) -> tuple[Part, ...]:
     """The parts of an edited turn: those whose text is unchanged keep who wrote them, the rest is one edited part.
 
-    A puzzle stays posed (its record and position are kept on the edited part) as long as its text is still there.
+    A puzzle stays posed (its record and position are kept on the edited part) as long as its text is still there.  Feedback and
+    budgets are not edited: what the record says that the subject was told would no longer be so.
     """
     parts = list(user.parts)
     head: list[Part] = []
@@ -421,10 +423,11 @@ def _edited(user: User, text: str) -> tuple[Part, ...]:
         if text == plain(tail[0].spans):
             return (*head, *tail)
         text = text[: len(text) - len(plain(tail[0].spans)) - 2]
-    changed = [each for each in parts if each.position is not None]
+    if any(each.kind is PartKind.FEEDBACK or each.via == "budget" for each in parts):
+        raise Refusal("Feedback and budgets are not edited as text: fork above this turn, and use reveal, fake, verdict or budget.")
     edited = Part(PartKind.FREE, (Span(text, Origin.EDITED),), via="edit")
-    if len(changed) == 1 and parts == changed:
-        edited = replace(changed[0], spans=(Span(text, Origin.EDITED),), via="edit")
+    if len(parts) == 1 and parts[0].record is not None and parts[0].record.text in text:
+        edited = replace(parts[0], spans=edited.spans, via="edit")
     return (*head, edited, *tail)
 
 
@@ -449,8 +452,7 @@ def forge_turn(state: State, context: Context, values: Values) -> Effect:
 @intervention("fork", "b", "fork here", "Start a branch at the cursor.", refuse=forkable, group="tree")
 def fork_here(state: State, context: Context, values: Values) -> Effect:
     node = context.cursor
-    if node is None:
-        raise Refusal("Move the cursor to a turn to fork there.")
+    assert node is not None, "forkable"
     place = node.parent if isinstance(node.body, User | Call) and node.parent else node.id
     return Effect(parent=place, fork="fork")
 
@@ -466,7 +468,7 @@ def fork_here(state: State, context: Context, values: Values) -> Effect:
 def undo(state: State, context: Context, values: Values) -> Effect:
     if context.queue:
         return Effect(queue=context.queue[:-1])
-    return Effect(tip="..")
+    return Effect(tip=context.before)
 
 
 def _grade_fields(state: State, context: Context) -> tuple[Field, ...]:
@@ -537,15 +539,18 @@ intervention(
 
 @intervention("bookmark", "m", "bookmark", "Mark the turn at the cursor, or take the mark away.", refuse=notable, group="notes")
 def bookmark(state: State, context: Context, values: Values) -> Effect:
-    if context.cursor is None:
-        raise Refusal("Move the cursor to a turn first.")
+    assert context.cursor is not None, "notable"
     return Effect(remarks=(Remark("bookmark", not context.marked, by="operator", node=context.cursor.id),))
 
 
 def scriptable() -> dict[str, dict[str, tuple[str, ...]]]:
-    """What plans may script: intervention → field → its choices, none where they follow from the session or any text will do."""
+    """What plans may script: intervention → field → its choices, none where they follow from the session or any text will do.
+
+    Only what tells or asks the subject something: how a reply was read is for the operator to say, and the tree for the run to grow.
+    """
     nothing = State(), Context({})
     return {
         name: {each.name: tuple(value for value, _ in each.options if value) for each in entry.fields(*nothing)}
         for name, entry in TABLE.items()
+        if entry.group in ("feedback", "probe") or name in ("next", "forge")
     }

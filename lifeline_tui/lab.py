@@ -6,14 +6,13 @@ opened when it is first needed: the first paint waits for none of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .calling import Writer
-from .config import Config
+from .config import Config, on_this_machine
 from .core.nodes import Root
 from .core.plan import Plan, choose
 from .core.puzzle import Puzzle
@@ -23,7 +22,7 @@ from .models import Models
 from .session import Session, create, judge_interrupted, resume
 from .store import Hit, Reader, Store
 from .store import Session as Row
-from .subjects.protocol import Deadlines, Subject
+from .subjects.protocol import Deadlines, Subject, SubjectError
 from .templates import load_templates
 
 
@@ -89,16 +88,23 @@ class Lab:
             await self.writer(self.writer.store.set_view_state, session.id, "api_base", api_base)
         return session
 
-    async def open(self, session: str, *, make: Callable[[Root], Subject] | None = None, **options: Any) -> Session:
-        """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it."""
+    async def open(self, session: str, *, api_base: str = "", **options: Any) -> Session:
+        """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it; SubjectError where
+        it was served at another machine and the operator has not said again that requests may go there: notebooks are shared."""
         store = self.writer.store
         row = await self.writer(store.session, session)
         base = await self.writer(store.view_state, row.id, "api_base", "")
 
         def usual(root: Root) -> Subject:
-            return self.models.make(root.model, root.puzzles, base if isinstance(base, str) else "")
+            stored = base if isinstance(base, str) else ""
+            if stored not in ("", api_base) and not on_this_machine(stored):
+                raise SubjectError(
+                    f"Session {row.id} was served at {stored}. Notebooks are shared, so nothing is sent there until you say so:"
+                    f" lifeline open {row.id} --api-base {stored}"
+                )
+            return self.models.make(root.model, root.puzzles, api_base or stored)
 
-        return await resume(self.writer, row.id, make or usual, self.templates, deadlines=self.deadlines, **options)
+        return await resume(self.writer, row.id, usual, self.templates, deadlines=self.deadlines, **options)
 
     def export(self, session: str, format: str, path: Path) -> None:
         """Exports a stored session to `path`.  Raises ExportError, StoreError.  Blocks: not for the screen's thread."""

@@ -80,10 +80,6 @@ class Models:
             name, model=alias.model, api_base=api_base or alias.api_base or None, overrides=dict(alias.capabilities)
         )
 
-    def warm(self, name: str) -> bool:
-        """Whether `name` needs the provider child, so that it is worth starting early."""
-        return name not in SIMULATED and not name.startswith((SCRIPTED, "sim/"))
-
     async def close(self) -> None:
         """Ends the provider child, if there is one."""
         if self._provider is not None:

@@ -86,7 +86,9 @@ def repeatable(state: State, context: Context) -> str | None:
 def editable(state: State, context: Context) -> str | None:
     if reason := when_idle(state, context):
         return reason
-    if context.cursor is None or not isinstance(context.cursor.body, User | Reply | Assistant | System):
+    if context.cursor is not None and isinstance(context.cursor.body, System):
+        return "A system prompt is set when a session starts: begin a new one."
+    if context.cursor is None or not isinstance(context.cursor.body, User | Reply | Assistant):
         return "Move the cursor to a turn to edit it."
     return None
 
@@ -106,7 +108,7 @@ def forkable(state: State, context: Context) -> str | None:
 def undoable(state: State, context: Context) -> str | None:
     if reason := when_idle(state, context):
         return reason
-    return None if context.queue or context.can_undo else "Nothing to undo: the session starts here."
+    return None if context.queue or context.before else "Nothing to undo: the session starts here."
 
 
 def gradable(state: State, context: Context) -> str | None:

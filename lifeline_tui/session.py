@@ -55,7 +55,7 @@ class Session(Reading):
         tree: Tree,
         branches: dict[str, str],
         branch: str,
-        queues: dict[str, tuple[Part, ...]],
+        queues: dict[tuple[str, str], tuple[Part, ...]],
         *,
         hands: bool = True,
         deadlines: Deadlines = Deadlines(),
@@ -89,15 +89,16 @@ class Session(Reading):
         return self._asking.partial if self._asking is not None else None
 
     def queue(self, node: str | None = None) -> tuple[Part, ...]:
-        """The feedback waiting at `node`: what the operator made of it, or else what the plan gives there."""
+        """The feedback waiting at `node`: what the operator made of it on this branch, or else what the plan gives there."""
         node = node or self.tip
-        if node in self._queues:
-            return self._queues[node]
+        if (self.branch, node) in self._queues:
+            return self._queues[self.branch, node]
         planned = self._due(node)
         if not planned or not self._queues:
             return planned
         # What the plan gave further up, and the operator took back there, does not come again.
-        above = [each.id for each in self.tree.above(node) if each.id in self._queues]
+        changed = {place for _, place in self._queues}
+        above = [each.id for each in self.tree.above(node) if each.id in changed]
         settled = {(part.reply, part.puzzle) for place in above for part in self._due(place)}
         return tuple(part for part in planned if (part.reply, part.puzzle) not in settled)
 
@@ -114,7 +115,7 @@ class Session(Reading):
             stand=self._stand(node),
             busy=self.busy,
             hands=self.hands,
-            can_undo=self._before() is not None,
+            before=self._before(),
             marked=self.tree.said(node.id).get(("", "bookmark")) is True,
         )
 
@@ -126,12 +127,9 @@ class Session(Reading):
             return node.parent or ""
         return node.id if isinstance(node.body, User) else ""
 
-    def _before(self) -> str | None:
-        """Where the tip goes on undo: above the last turn that the operator made."""
-        for node in self.tree.above(self.tip):
-            if isinstance(node.body, User | Assistant):
-                return node.parent
-        return None
+    def _before(self) -> str:
+        """Where the tip goes on undo: above the last turn that the operator made; "" where there is none."""
+        return next((node.parent or "" for node in self.tree.above(self.tip) if isinstance(node.body, User | Assistant)), "")
 
     def refusal(self, name: str, cursor: str | None = None) -> str | None:
         """Why `name` cannot be done now; None when it can."""
@@ -170,7 +168,7 @@ class Session(Reading):
             if effect.remarks:
                 await self.remark(effect.remarks)
             if effect.queue is not None:
-                await self._keep(self.tip, effect.queue)
+                await self._keep(self.branch, self.tip, effect.queue)
             if effect.moves:
                 await self._extend(effect)
         finally:
@@ -179,14 +177,19 @@ class Session(Reading):
                 self._idle.set()
         self.listen(Grew())
 
-    async def _keep(self, tip: str, queue: tuple[Part, ...]) -> None:
-        """Makes `queue` what waits at `tip`."""
-        await self._write(self._write.store.set_view_state, self.id, f"queue:{tip}", [as_data(part) for part in queue])
-        self._queues[tip] = queue
+    async def _keep(self, branch: str, tip: str, queue: tuple[Part, ...]) -> None:
+        """Makes `queue` what waits at the `tip` of `branch`."""
+        await self._write(self._write.store.set_view_state, self.id, f"queue:{tip}:{branch}", [as_data(part) for part in queue])
+        self._queues[branch, tip] = queue
 
     async def remark(self, remarks: Sequence[Remark]) -> None:
-        """Writes what is said about stored nodes."""
+        """Writes what is said about stored nodes.  A verdict that waits on a grade which is overruled no longer waits."""
         self._heard(await self._write(self._write.store.annotate, self.id, remarks))
+        ruled = {(remark.node, remark.puzzle) for remark in remarks if remark.field == "grade"}
+        for (branch, tip), queue in tuple(self._queues.items()):
+            kept = tuple(part for part in queue if part.feedback != "verdict" or (part.reply, part.puzzle) not in ruled)
+            if kept != queue:
+                await self._keep(branch, tip, kept)
 
     def _heard(self, notes: Sequence[Annotation]) -> None:
         for note in notes:
@@ -223,15 +226,17 @@ class Session(Reading):
     async def _extend(self, effect: Effect) -> None:
         """Appends a turn, and the call that it owes, in one transaction; then makes the call."""
         if effect.tip:
-            return await self._move(self.branch, self._before() or self.tip)
+            return await self._move(self.branch, effect.tip)
         parent = effect.parent or self.tip
         branch = self.free_name(effect.fork) if effect.fork else self.branch
+        if branch != self.branch and (queue := self._queues.get((self.branch, parent))) is not None:
+            await self._keep(branch, parent, queue)
         bodies: list[Body] = []
         remarks: list[Remark] = []
         if effect.turn:
             user = User(effect.turn)
             bodies.append(user)
-            remarks += told_remarks(user)
+            remarks += told_remarks(user, branch)
         if effect.forged is not None:
             bodies.append(effect.forged)
             remarks += judge(self.state(parent), effect.forged, None, branch)
@@ -269,9 +274,10 @@ class Session(Reading):
         dropped = (await self.capabilities()).dropped({**self.root.params, "seed": self.root.seed})
         return f"{self.subject.name} does not take {', '.join(dropped)}: left out of every request." if dropped else ""
 
-    def rendered(self, node: str | None = None, chat: bool = True) -> Rendered:
-        """What a call made at `node` (default: the tip) would send."""
-        return render((n.body for n in self.tree.path(node or self.tip)), CHAT if chat else BASE)
+    def rendered(self, node: str, renderer: str = "") -> Rendered:
+        """What a call made at `node` would send; by a `renderer` other than this backend's, what it did send."""
+        chat = self._capabilities is None or self._capabilities.chat
+        return render((n.body for n in self.tree.path(node)), renderer or (CHAT if chat else BASE))
 
     async def _compose(self, parent: str, bodies: Sequence[Body], purpose: Purpose) -> tuple[Call, Request]:
         """The call's row and its request.  Siblings get distinct seeds."""
@@ -286,7 +292,7 @@ class Session(Reading):
         dropped = capabilities.dropped(params)
         sent = {name: value for name, value in params.items() if name not in dropped}
         call = Call(
-            model=self.subject.name,
+            model=self.subject.model,
             simulated=self.subject.simulated,
             params=sent,
             dropped=dropped,
@@ -412,11 +418,11 @@ async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templ
         await writer(store.release, id)
         raise BadReference(f"Session {id} is empty: the program ended before its first turn was written.")
     view = await writer(store.view_states, id)
-    queues = {
-        key.removeprefix("queue:"): tuple(from_data(Part, data) for data in value)
-        for key, value in view.items()
-        if key.startswith("queue:")
-    }
+    queues = {}
+    for key, value in view.items():
+        if key.startswith("queue:"):
+            _, tip, name = key.split(":", 2)
+            queues[name, tip] = tuple(from_data(Part, data) for data in value)
     current = view.get("branch")
     branch = current if current in branches else MAIN if MAIN in branches else next(iter(branches))
     return Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +19,40 @@ sys.path.insert(0, str(Path(__file__).parent))
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("suite")
 
-LOOPBACK = ("127.", "::1", "localhost")
-_connect = socket.socket.connect
+CHOSEN = {"OPENAI_API_BASE", "OPENAI_BASE_URL", "NO_COLOR", "EDITOR", "VISUAL"}
 
 
-def _loopback_only(self: socket.socket, address: Any) -> None:
-    if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(LOOPBACK):
-        raise AssertionError(f"a test tried to reach {address[0]}")
-    _connect(self, address)
+def _refuse_beyond_loopback(host: Any) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return
+    with contextlib.suppress(ValueError):  # a name: it would be looked up elsewhere
+        if ipaddress.ip_address(name).is_loopback:
+            return
+    raise AssertionError(f"a test tried to reach {name}")
+
+
+def _guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse_beyond_loopback(address[0])
+        return connect(self, address)
+
+    return guarded
 
 
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
-    """Refuses any connection beyond loopback, in this process."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(socket.socket, "connect", _loopback_only)
+    """Refuses any connection and any name beyond loopback, in this process."""
+    patch, look_up = pytest.MonkeyPatch(), socket.getaddrinfo
+
+    def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_beyond_loopback(host)
+        return look_up(host, *args, **kwargs)
+
+    patch.setattr(socket, "getaddrinfo", guarded)
+    for name in ("connect", "connect_ex"):
+        patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
     yield
     patch.undo()
 
@@ -42,7 +63,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_TOKEN", "_SECRET")) or name.startswith(("XDG_", "LIFELINE_")):
+        if name.endswith(("_API_KEY", "_TOKEN", "_SECRET")) or name.startswith(("XDG_", "LIFELINE_")) or name in CHOSEN:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     return home

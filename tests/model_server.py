@@ -8,6 +8,7 @@ any event loop, and of whole processes, can use it.  Fixtures: `model_server`; o
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import struct
@@ -226,6 +227,12 @@ async def banana(r: Reply) -> None:
 
 
 @behaviour
+async def abort(r: Reply) -> None:
+    await r.texts("ACTION: ANSWER\nANSWER: 4\n")
+    await r.close("abort")
+
+
+@behaviour
 async def length(r: Reply) -> None:
     await r.texts("it is, as we sh")
     await r.close(r.say.length)
@@ -399,6 +406,44 @@ async def echo_key(r: Reply) -> None:
         await r.send(r.say.text(part))
         await asyncio.sleep(0.01)
     await r.close()
+
+
+@behaviour
+async def cuts_key(r: Reply) -> None:
+    """Says all of its key but the last character, and stops there."""
+    await r.send(r.say.begin(), r.say.reasoning(f"the key {r.key[:-1]}"), r.say.text("key: "), *map(r.say.text, r.key[:-1]))
+    await r.close(r.say.length)
+
+
+@behaviour
+async def cuts_key_and_breaks(r: Reply) -> None:
+    await r.texts("key: ", *r.key[:-1])
+    await r.send(r.say.error("the GPU caught fire"))
+
+
+@behaviour
+async def base64_key(r: Reply) -> None:
+    """Says its key in base64, as `curl -u` sends it: in a reply, and when asked again, in an error."""
+    said = f"Basic {base64.b64encode(f':{r.key}'.encode()).decode()}"
+    if r.server.hits("base64-key") % 2:
+        await r.texts(*said, "!")
+        await r.close()
+    else:
+        r.fail(400, {"error": {"message": f"no {said}"}})
+
+
+@behaviour
+async def odd_usage(r: Reply) -> None:
+    await r.texts("four")
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "cache_read_input_tokens": "80"}
+    await r.send(r.say.finish(r.say.stop), r.say.chunk([], usage=usage), r.say.end())
+
+
+@behaviour
+async def cached(r: Reply) -> None:
+    await r.texts("four")
+    usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107, "prompt_tokens_details": {"cached_tokens": 80}}
+    await r.send(r.say.finish(r.say.stop), r.say.chunk([], usage={**usage, "cache_read_input_tokens": 80}), r.say.end())
 
 
 @dataclass

@@ -52,7 +52,7 @@ class Voice:
     """
 
     simulated = True
-    name = "scripted/voice"
+    name = model = "scripted/voice"
 
     def __init__(self, *replies: Any, chat: bool = True, params: frozenset[str] | None = None) -> None:
         self.replies = list(replies) or [answers(11)]

@@ -23,7 +23,8 @@ from lifeline_tui.core.nodes import Origin, Part, PartKind, Reply, Root, Span, S
 from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import CHAT, render
 from lifeline_tui.session import Session
-from lifeline_tui.store import Draft, Reader, Store, verify
+from lifeline_tui.store import Draft, Reader, Store
+from lifeline_tui.store.verify import verify
 
 RUN_KEYS = [
     "session",
@@ -603,7 +604,7 @@ def test_a_bare_lifeline_without_a_terminal_says_so() -> None:
 
 def test_a_locked_notebook_is_trouble_and_not_bad_input(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran()
-    monkeypatch.setattr("lifeline_tui.store.lock.SideLock.__init__.__kwdefaults__", {"wait_s": 0.05})
+    monkeypatch.setattr("lifeline_tui.store.lock.WAIT_S", 0.05)
     from lifeline_tui.store.lock import SideLock
 
     with SideLock(scratch / "t.db.lock").held():

@@ -287,7 +287,7 @@ def test_an_attempts_facts_name_what_came_before_it():
 
 def test_what_was_told_is_noted_once_an_attempt_with_its_key_and_truth():
     path = Path(plan(feedback=Feedback("verdict+reveal", shown="fake"))).pose().hear(answers(11))
-    (remark,) = told_remarks(User(due(path.state, WORDS)))
+    (remark,) = told_remarks(User(due(path.state, WORDS)), "main")
     assert (remark.node, remark.puzzle, remark.value["kind"], remark.value["truthful"]) == ("n3", "p1", "verdict+reveal", False)
     assert remark.value["shown"] in ("21", "31")
 

@@ -26,7 +26,8 @@ from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import Call, Node, Reply, Status, Usage, digest
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.lab import Lab
-from lifeline_tui.store import OwnedElsewhere, Reader, Store, verify
+from lifeline_tui.store import OwnedElsewhere, Reader, Store
+from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.protocol import Deadlines
 from lifeline_tui.subjects.provider import Provider
 
@@ -162,11 +163,11 @@ async def test_parameters_reach_the_server_as_the_call_says(lab: Lab, server: Mo
     assert server.seen[0].body["seed"] == 1
 
 
-@pytest.mark.parametrize("name", ["cut", "length", "filtered", "refused", "html"])
+@pytest.mark.parametrize("name", ["cut", "abort", "banana", "length", "filtered", "refused", "html"])
 async def test_no_ending_but_a_whole_reply_is_scored(lab: Lab, server: ModelServer, name: str) -> None:
     summary = await run(lab, "baseline-20", f"openai/{name}", server.url, limit=2)
     assert (summary["right"], summary["wrong"], summary["answered"]) == (0, 0, 0)
-    assert summary["status"] == ("failed" if name == "cut" else "complete")
+    assert summary["status"] == ("failed" if name in ("cut", "abort", "banana") else "complete")
     with Reader(lab.db) as store:
         grades = {note.value for note in store.annotations(summary["session"]) if note.field == "grade"}
     assert not grades & {"right", "wrong"}

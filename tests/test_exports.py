@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from session_cases import WORDS, Voice, answers, opened, plan, rows, steps
 from test_core_state import Path as Path_
 
-from lifeline_tui.core.nodes import Remark, canonical, decode, text_of
-from lifeline_tui.core.plan import Feedback
+from lifeline_tui.core.nodes import Kind, Remark, Root, as_data, canonical, decode, text_of
+from lifeline_tui.core.plan import Feedback, Plan, Step, When
 from lifeline_tui.core.schedule import due
 from lifeline_tui.core.state import fold
 from lifeline_tui.core.text import visible
@@ -27,11 +27,13 @@ from lifeline_tui.core.transcript import call_digest, render
 from lifeline_tui.exporters import FORMATS, ExportError, exporter, write
 from lifeline_tui.exporters.attempts_csv import BLIND, COLUMNS, _cell
 from lifeline_tui.exporters.markdown import _block, _plain
-from lifeline_tui.importers.fitting import check_body, check_value
+from lifeline_tui.importers.fitting import check_body, check_steps, check_value
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.loading import BadFile
+from lifeline_tui.plans import load_plan, plan_names
 from lifeline_tui.session import Session
-from lifeline_tui.store import Reader, Store, StoreError, verify
+from lifeline_tui.store import Reader, Store, StoreError
+from lifeline_tui.store.verify import verify
 
 HOSTILE = 'a\x00\ud800\u202e\x1b]52;c;x\x07 [@click=app.quit]\n````\n# heading\n<script>alert(1)</script>\n`````text\n"=1+1"'
 
@@ -244,6 +246,31 @@ def _set(which: str, **values: Any) -> Any:
     return spoil
 
 
+def _set_header(**values: Any) -> Any:
+    def spoil(lines: list[str]) -> None:
+        session = json.loads(lines[0])["session"]
+        lines[0] = change(lines[0], session=session | values)
+
+    return spoil
+
+
+def _set_plan(**values: Any) -> Any:
+    def spoil(lines: list[str]) -> None:
+        body = json.loads(lines[1])["body"]
+        lines[1] = change(lines[1], body=body | {"plan": body["plan"] | values})
+
+    return spoil
+
+
+def _made_by(step: int) -> Any:
+    def spoil(lines: list[str]) -> None:
+        at = where(lines, "user")
+        parts = [part | {"step": step} for part in json.loads(lines[at])["body"]["parts"]]
+        lines[at] = change(lines[at], body={"parts": parts})
+
+    return spoil
+
+
 CAREFUL = {
     "another body": _another_body,
     "another annotation": _another_note,
@@ -257,6 +284,9 @@ CAREFUL = {
     "a place that is no number": _set("user", seq="1"),
     "a body that is no object": _set("user", body=[]),
     "an id that is a path": _set("user", id="../../x"),
+    "another subject": _set_header(model="anthropic/claude", simulated=False),
+    "a plan that never ends": _set_plan(presentation="batch", batch_size=0),
+    "an action that its script lacks": _made_by(3),
 }
 
 
@@ -316,6 +346,57 @@ def _places(data: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
     for key, value in inner:
         yield (*above, key)
         yield from _places(value, (*above, key))
+
+
+IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
+    ("presentation", {"presentation": "both"}),
+    ("batch_size", {"presentation": "batch", "batch_size": 0}),
+    ("batch_size", {"presentation": "batch", "batch_size": -1}),
+    ("lifelines", {"lifelines": -1}),
+    ("lifeline_word", {"lifeline_word": "two words"}),
+    ("lifeline_word", {"lifeline_word": ""}),
+    ("lifeline_word", {"lifeline_word": "Answer"}),
+    ("scoring.skip", {"scoring": {"skip": 1e12}}),
+    ("form", {"form": "verse"}),
+    ("feedback.kind", {"feedback": {"kind": "applause"}}),
+    ("feedback.shown", {"feedback": {"shown": "never"}}),
+    ("feedback.fake_rate", {"feedback": {"fake_rate": 1.5}}),
+    ("feedback.turn", {"feedback": {"turn": "both"}}),
+    ("feedback.on_skip", {"feedback": {"on_skip": "often"}}),
+    ("feedback.delay", {"feedback": {"delay": -1}}),
+    ("on_violation", {"on_violation": "shout"}),
+    ("on_ambiguous", {"on_ambiguous": "guess"}),
+    ("then[0].place", {"then": [{"do": "tell", "place": "under"}]}),
+    ("then[0].when.op", {"then": [{"do": "tell", "when": {"field": "grade", "op": "like", "value": "w"}}]}),
+    ("steps[1].fields", {"steps": [{"do": "tell"}, {"do": "tell", "fields": {"text": 3}}]}),
+]
+
+
+@pytest.mark.parametrize(("field", "values"), IMPOSSIBLE)
+def test_a_plan_that_no_file_could_state_is_refused(field: str, values: dict[str, Any]):
+    with pytest.raises(ValueError, match=re.escape(f"body.plan.{field} ")):
+        check_body(Kind.ROOT, {"plan": {"name": "x", **values}})
+
+
+def test_the_plans_that_ship_are_possible():
+    for name in plan_names():
+        check_body(Kind.ROOT, json.loads(canonical({"plan": as_data(load_plan(name))})))
+
+
+@pytest.mark.parametrize("step", [-1, 2, 10**9])
+def test_a_turn_is_made_by_an_action_that_its_script_has(step: int):
+    script = (Step("self-score"), Step("tell", "trunk", ("all",), When("grade", "is", "wrong")))
+    root, user = SAMPLE[0], SAMPLE[1]
+
+    def path(step: int | None) -> list[Any]:
+        body = replace(user.body, parts=tuple(replace(part, step=step) for part in user.body.parts))
+        above = replace(root, body=Root(plan=as_data(Plan("x", then=script))))
+        return [replace(user, body=body, parent=root.id, seq=root.seq + 1), above]
+
+    for good in (None, 0, 1):
+        check_steps(path(good))
+    with pytest.raises(ValueError, match=f"action {step + 1} of a script of 2"):
+        check_steps(path(step))
 
 
 def _told() -> Path_:

@@ -23,11 +23,16 @@ TABLE = [
         r"$38$ ¦ \(38\) ¦ \boxed{38} ¦ $\boxed{38}$ ¦ \text{38} ¦ 38 \text{ ways} ¦ 38 bracelets ¦ "
         "38 different bracelets ¦ 38 (thirty-eight) ¦ 38 cm ¦ 38cm ¦ 38° ¦ 38 cm² ¦ n = 38 ¦ N=38 ¦ = 38 ¦ "
         "a_5 = 38 ¦ 19*2 = 38 ¦ 38 = 38 ¦ ３８ ¦ ٣٨ ¦ $38 ¦ The answer is 38. ¦ **38** (bracelets) ¦ "
-        "$38$ bracelets",
+        "$38$ bracelets ¦ 38 m ¦ 38 km/h ¦ 38 square units ¦ 38 spanning trees ¦ 38 valid tilings ¦ 38 in total ¦ "
+        "38 ways in total ¦ 38 Ways ¦ N_total = 38 ¦ Total = 38 ¦ 38 cm^2 ¦ 38 KILOGRAMS ¦ x1 = 38",
         "39 ¦ -38 ¦ −38 ¦ 38.5 ¦ 77/2 ¦ 3.8 ¦ 380 ¦ 38e1 ¦ 39 bracelets ¦ 1,038",
         "38 or 39 ¦ 38, 39 ¦ 38 39 ¦ 3 8 ¦ 38\n40 ¦ 37-38 ¦ between 37 and 39 ¦ 38% ¦ 38! ¦ 38? ¦ ~38 ¦ ≈38 ¦ "
         "about 38 ¦ 38x ¦ 38k ¦ 38 dozen ¦ 38 million ¦ 38 minus one ¦ 38 and a half ¦ 38 isn't right ¦ "
         "38 is wrong ¦ 1,2 ¦ 2*19 ¦ 38^1 ¦ C(8,3) = 38 ¦ 20+20 = 38 ¦ 38 = n ¦ 38 (39) ¦ thirty-eight ¦ "
+        "38 M ¦ 38 G ¦ 38 MM ¦ 38 M2 ¦ 38(m) ¦ 38m ¦ 38 (ways ¦ 38 K ¦ 38 S ¦ 38 hex ¦ 38 octal ¦ 38 binary ¦ 38 sixths ¦ 38 eighths ¦ 38 fifths ¦ 38 lakh ¦ 38 crore ¦ "
+        "38 grand ¦ 38 gross ¦ 38 ppm ¦ 38 upper bound ¦ 38 estimate ¦ 38 rejected ¦ 38 fails ¦ 38 pairs ¦ 38 square ¦ 38 max ¦ "
+        "38 distinct ¦ 38 wrong ways ¦ 38 (thirty-nine) ¦ 38 (twenty-eight) ¦ 38 zebras ¦ 38 (upper bound) ¦ 38 cm or ¦ 38 L ¦ guess = 38 ¦ not = 38 ¦ "
+        "2 possible answers ¦ "
         "none ¦ - ¦ ? ¦ cannot be determined ¦ I don't know, 38 ¦ nan ¦ inf ¦ -inf ¦ NaN ¦ 1e999999 ¦ 0x26 ¦ "
         "38/0 ¦ 9**9**9 ¦ ~~40~~ 38 ¦ 3:8 ¦ 38 mod 40",
     ),
@@ -92,9 +97,9 @@ TABLE = [
         "3/8",
         r"3/8 ¦ 6/16 ¦ 3 / 8 ¦ 0.375 ¦ 37.5% ¦ 37.5 percent ¦ ⅜ ¦ 3⁄8 ¦ \frac{3}{8} ¦ \dfrac{3}{8} ¦ "
         r"\frac38 ¦ $\frac{6}{16}$ ¦ \boxed{\frac{3}{8}} ¦ (3)/(8) ¦ P = 3/8 ¦ P(X=2) = 3/8 ¦ 3/8 (0.375) ¦ "
-        "3/8 ≈ 0.38 ¦ 3/8 = 0.375 ¦ -3/-8 ¦ (3/8) ¦ 1.5/4",
+        "3/8 ≈ 0.38 ¦ 3/8 (0.37) ¦ 0.375 (0.38) ¦ 3/8 (0.4) ¦ 3/8 = 0.375 ¦ -3/-8 ¦ (3/8) ¦ 1.5/4",
         "8/3 ¦ -3/8 ¦ −3/8 ¦ 0.38 ¦ 3/9 ¦ 38% ¦ 3",
-        "3/0 ¦ 3:8 ¦ 3 out of 8 ¦ 3/8 or 5/8 ¦ 3/8 ≈ 0.5 ¦ 3/8 = 0.4 ¦ ≈0.375 ¦ 3/8/1 ¦ 3//8 ¦ 3 8",
+        "3 eighths ¦ 3/8 (0.5) ¦ 3/8 (0.376) ¦ 0.375 (0.374) ¦ 3/0 ¦ 3:8 ¦ 3 out of 8 ¦ 3/8 or 5/8 ¦ 3/8 ≈ 0.5 ¦ 3/8 = 0.4 ¦ ≈0.375 ¦ 3/8/1 ¦ 3//8 ¦ 3 8",
     ),
     (
         "fraction",
@@ -143,8 +148,13 @@ TABLE = [
         "37.5",
         "37.5",
         "0.375",
-        "37.5% ¦ 37,5",
+        "37.5% ¦ 37,5 ¦ 37.5 (37.6) ¦ 37.5 ≈ 37.4 ¦ 37.5 (38)",
     ),
+    ("decimal", "2.5", "2.5 ¦ 2.5 (5/2) ¦ 2.5 (2.50)", "2.55 (2.5) ¦ 2.45 (2.5)", "2.5 (2.6) ¦ 2.5 (3) ¦ 2.5 (2.4)"),
+    ("fraction", "2/3", "2/3 (0.66) ¦ 2/3 (0.67) ¦ -2/-3 ≈ 0.667", "-2/3 (-0.66)", "2/3 (0.65) ¦ 2/3 (0.68) ¦ 2/3 (0.6661)"),
+    ("decimal", "0.5", "1/2 (0.5)", "", "0.5 (0.4) ¦ 0.5 (0.6) ¦ 1/2 (0.4)"),
+    ("int", "38 m", "38 m ¦ 38", "39 m", "38 cm ¦ 38 s"),
+    ("int", "1", "1 way ¦ 1 bracelet", "2 ways", "1 bound"),
     (
         "tuple",
         "1, 2, 3",
@@ -195,6 +205,7 @@ TABLE = [
         "(2,1),(3,4) ¦ (1,2),(3,4),(5,6)",
         "{1,2},{3,4} ¦ (1,2)",
     ),
+    ("set", "3 red, 2 blue", "2 blue, 3 red", "3 blue, 2 red", "3, 2"),
     (
         "multiset",
         "1, 1, 2",

@@ -69,6 +69,23 @@ SHAPES: list[tuple[str, list[Any], str, tuple[int | None, ...] | None]] = [
         "MAX_TOKENS",
         (3, 4, 1),
     ),
+    (
+        "openai with a cache, by a proxy that says it twice",
+        [
+            {
+                "choices": [{"finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 4, "cache_read_input_tokens": 80},
+            }
+        ],
+        "stop",
+        (100, 4, None),
+    ),
+    (
+        "openai responses by such a proxy",
+        [{"type": "response.completed", "response": {**RESPONSE, "usage": {"input_tokens": 100, "cache_read_input_tokens": 80}}}],
+        "max_output_tokens",
+        (100, None, None),
+    ),
     ("no usage", [{"choices": [{"finish_reason": "stop"}], "usage": None}], "stop", None),
     ("odd shapes", [{"choices": [7], "delta": "x", "usage": 3, "response": [], "message": None, "error": None}], "", None),
 ]
@@ -84,6 +101,33 @@ def test_each_shape_of_event_is_understood(
     assert (counts and tuple(counts.values())) == tokens
 
 
+ODD = st.sampled_from(["80", -1, 2.5, True, 1 << 70, [], {}, None])
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"input_tokens": 100, "output_tokens": 4, "cache_read_input_tokens": "80"}, (None, 4, None)),
+        ({"prompt_tokens": 100, "completion_tokens": 4, "cache_read_input_tokens": "80"}, (100, 4, None)),
+        ({"prompt_tokens": "100", "completion_tokens": 4}, (None, 4, None)),
+        ({"prompt_tokens": True, "completion_tokens": 1 << 70}, None),
+        ({"output_tokens": 4, "output_tokens_details": {"reasoning_tokens": "3"}}, (None, 4, None)),
+        ({"candidatesTokenCount": 4, "thoughtsTokenCount": "3"}, None),
+    ],
+)
+def test_a_count_that_is_no_number_is_no_count(usage: dict[str, Any], tokens: tuple[int | None, ...] | None) -> None:
+    anthropic = {"type": "message_start", "message": {"usage": usage}}
+    counts = observed(anthropic if "input_tokens" in usage else {"usage": usage}).tokens()
+    assert (counts and tuple(counts.values())) == tokens
+
+
+@given(st.dictionaries(st.sampled_from(["type", "message", "response", "usage", "error", "choices", "delta", "model"]), ODD))
+def test_no_event_however_odd_fails_a_reply(event: dict[str, Any]) -> None:
+    seen = observed(event, {**event, "type": "message_start"}, {"type": "response.failed", **event})
+    seen.tokens()
+    seen.verdict(True, False, "stop")
+
+
 def finished(reason: str) -> Any:
     return {"choices": [{"finish_reason": reason}]}
 
@@ -93,7 +137,10 @@ def finished(reason: str) -> Any:
     [
         ([finished("stop")], True, "stop", Status.COMPLETE),
         ([finished("STOP")], True, "stop", Status.COMPLETE),
-        ([finished("odd")], True, "stop", Status.COMPLETE),
+        ([finished("odd")], True, "stop", Status.ERROR),  # whole or not, nobody knows
+        ([finished("odd")], False, "stop", Status.EMPTY),
+        *(([finished(word)], True, "stop", Status.ERROR) for word in ("abort", "OTHER", "cancelled", "time_limit", "timeout")),
+        ([finished("abort")], False, "stop", Status.ERROR),
         ([finished("length")], False, "length", Status.TRUNCATED),
         ([finished("SAFETY")], True, "stop", Status.FILTERED),
         ([finished("refusal")], False, "content_filter", Status.REFUSED),
@@ -140,3 +187,4 @@ def test_retry_after_is_seconds_or_a_date_and_else_the_wait_doubles() -> None:
 def test_litellms_wrapping_is_taken_off_an_error() -> None:
     wrapped = "litellm.MidStreamFallbackError: litellm.APIConnectionError: APIConnectionError: OpenAIException - the GPU: on fire"
     assert words_of(Exception(f"{wrapped} Original exception: more of it")) == "the GPU: on fire"
+    assert words_of(Exception(f'{wrapped}\nTraceback (most recent call last):\n  File "/home/me/x.py"')) == "the GPU: on fire"

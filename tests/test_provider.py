@@ -18,8 +18,9 @@ import pytest_asyncio
 from model_server import ModelServer, model_server
 
 from lifeline_tui.core.nodes import Status, Usage
-from lifeline_tui.subjects.protocol import Deadlines, Delta, End, Event, Request, Retry, SubjectError
+from lifeline_tui.subjects.protocol import Deadlines, Delta, End, Event, Request, Retry, Subject, SubjectError
 from lifeline_tui.subjects.provider import LitellmSubject, Provider
+from lifeline_tui.subjects.simulated import SimulatedSubject
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 __all__ = ["model_server"]
@@ -97,7 +98,8 @@ async def test_reasoning_is_kept_apart_from_text(provider: Provider, model_serve
 
 ENDINGS = [
     # behaviour, text, status, cause has, raw finish reason
-    ("banana", "four", COMPLETE, "“banana” is not known", "banana"),
+    ("banana", "four", Status.ERROR, "“banana” is not known", "banana"),
+    ("abort", "ACTION: ANSWER\nANSWER: 4\n", Status.ERROR, "gave up (abort)", "abort"),
     ("length", "it is, as we sh", Status.TRUNCATED, "token limit", "length|max_tokens"),
     ("filtered", "first you", Status.FILTERED, "cut the reply off", "content_filter|refusal"),
     ("refused", "", Status.REFUSED, "refused to answer", "content_filter|refusal"),
@@ -178,6 +180,16 @@ async def test_usage_that_nobody_reported_is_marked_as_a_guess(provider: Provide
     for shape in ("openai", "text-completion-openai"):
         usage = end(await events(subject(provider, model_server, f"{shape}/no-usage"))).usage
         assert usage is None or (not usage.exact and usage.input != 0 and usage.output != 0)
+
+
+@pytest.mark.parametrize("shape", ["openai", "hosted_vllm", "text-completion-openai"])
+@pytest.mark.parametrize(("behaviour", "tokens"), [("odd-usage", (11, 7)), ("cached", (100, 7))])
+async def test_usage_never_fails_a_reply_and_counts_what_was_cached_once(
+    provider: Provider, model_server: ModelServer, shape: str, behaviour: str, tokens: tuple[int, int]
+) -> None:
+    got = await events(subject(provider, model_server, f"{shape}/{behaviour}"))
+    assert (said(got), end(got).status) == ("four", COMPLETE)
+    assert end(got).usage == Usage(*tokens, exact=True)
 
 
 async def test_cost_is_known_only_for_a_model_of_the_price_list(provider: Provider, model_server: ModelServer) -> None:
@@ -281,7 +293,7 @@ async def test_a_server_that_is_not_there_is_a_sentence(provider: Provider) -> N
 
 async def test_closing_at_once_is_quick() -> None:
     provider = Provider()
-    warming = asyncio.create_task(provider.warm())
+    warming = asyncio.create_task(provider.ready())
     await asyncio.sleep(0)
     async with asyncio.timeout(2):
         await provider.close()
@@ -317,6 +329,24 @@ async def test_a_key_is_redacted_across_chunks_and_the_reply_says_so(
     assert end(got).redacted
 
 
+@pytest.mark.parametrize(("behaviour", "status"), [("cuts-key", Status.TRUNCATED), ("cuts-key-and-breaks", Status.ERROR)])
+async def test_a_key_that_a_reply_cuts_short_is_redacted(
+    provider: Provider, model_server: ModelServer, behaviour: str, status: Status
+) -> None:
+    got = await events(subject(provider, model_server, f"hosted_vllm/{behaviour}"))
+    assert said(got) == "key: [redacted]"
+    assert thought(got) in ("", "the key [redacted]")
+    assert (end(got).status, end(got).redacted) == (status, True)
+
+
+async def test_a_key_in_base64_is_redacted_in_text_and_errors(provider: Provider, model_server: ModelServer) -> None:
+    model_server.seen.clear()
+    got = await events(subject(provider, model_server, "hosted_vllm/base64-key"))
+    assert (said(got), end(got).redacted) == ("Basic On[redacted]!", True)
+    got = await events(subject(provider, model_server, "hosted_vllm/base64-key"))
+    assert (end(got).cause, end(got).redacted) == ("HTTP 400: no Basic On[redacted]", True)
+
+
 @pytest.mark.parametrize(("behaviour", "status"), [("unauthorized", "401"), ("busy-once", "429")])
 async def test_a_key_is_redacted_in_causes_and_retries(
     provider: Provider, model_server: ModelServer, behaviour: str, status: str
@@ -335,6 +365,12 @@ async def test_eight_streams_run_at_once(provider: Provider, model_server: Model
     all_of_them = await asyncio.gather(*[events(subject(provider, model_server, model)) for model in models])
     assert [end(got).status for got in all_of_them] == [COMPLETE] * 8
     assert {said(got) for got in all_of_them} == {"ACTION: ANSWER\nANSWER: 4\n", "again and again " * 400}
+
+
+async def test_a_subject_tells_the_name_that_is_asked_for(provider: Provider) -> None:
+    qwen, puppet = "openai/qwen-small", "sim/anxious"
+    asked: list[Subject] = [provider.subject("local", model=qwen), provider.subject(qwen), SimulatedSubject(puppet)]
+    assert [(each.name, each.model) for each in asked] == [("local", qwen), (qwen, qwen), (puppet, puppet)]
 
 
 async def test_parameters_go_out_as_given_and_cannot_steer_litellm(provider: Provider, model_server: ModelServer) -> None:
@@ -426,7 +462,7 @@ import asyncio, os
 from lifeline_tui.subjects.provider import Provider
 async def main():
     provider = Provider()
-    task = asyncio.create_task(provider.warm())
+    task = asyncio.create_task(provider.ready())
     while provider._child is None or provider._child.process is None:
         await asyncio.sleep(0.01)
     pid = provider._child.process.pid
@@ -457,7 +493,7 @@ async def test_a_litellm_that_does_not_load_is_a_sentence_and_stray_prints_do_no
     (tmp_path / "litellm.py").write_text(f"{stray}raise ImportError('no such thing')")
     provider = Provider(environ={**os.environ, "PYTHONPATH": str(tmp_path)})
     with pytest.raises(SubjectError, match=r"died \(exit 1\): ImportError: no such thing"):
-        await provider.warm()
+        await provider.ready()
     await provider.close()
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from math import ceil
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeline_tui.subjects.keys import dummy_key, missing_key
-from lifeline_tui.subjects.redaction import REDACTED, Redaction, secrets
+from lifeline_tui.subjects.redaction import REDACTED, SHORTEST, Redaction, secrets
 
 SECRETS = ("abababab", "ababababcab", "bcabcabcc", "cc\\nccabab")
+KEY = "sk-loopback-0123456789"
 TEXTS = st.lists(st.sampled_from([*SECRETS, *"abcd\n", "abab", "bcabc"]), max_size=12).map("".join)
+
+
+def quote_all(text: str) -> str:
+    return quote(text, safe="")
 
 
 @given(TEXTS, st.data())
@@ -27,6 +35,7 @@ def test_a_stream_says_what_the_whole_would(text: str, data: st.DataObject) -> N
     assert "".join(said) == redaction.clean(text)
     assert stream.hit == (REDACTED in "".join(said))
     assert not any(secret in "".join(said) for secret in SECRETS)
+    assert not any("".join(said).endswith(secret[:count]) for secret in SECRETS for count in range(SHORTEST, len(secret)))
 
 
 def test_only_the_beginning_of_a_secret_is_held_back() -> None:
@@ -37,6 +46,15 @@ def test_only_the_beginning_of_a_secret_is_held_back() -> None:
     assert stream.feed("5678!") == f"{REDACTED}!"
     assert stream.feed("the sk-") == "the "
     assert stream.flush() == "sk-"
+
+
+@pytest.mark.parametrize("kept", [7, 8, 21])
+def test_a_secret_that_the_end_cuts_short_is_one_still(kept: int) -> None:
+    key = "sk-loopback-0123456789"
+    stream = Redaction([key]).stream()
+    said = [stream.feed("key: "), *map(stream.feed, key[:kept]), stream.flush()]
+    assert "".join(said) == Redaction([key]).clean(f"key: {key[:kept]}") == "key: " + (REDACTED if kept >= 8 else key[:kept])
+    assert stream.hit is (kept >= 8)
 
 
 def test_without_secrets_text_passes_untouched() -> None:
@@ -52,6 +70,8 @@ def test_without_secrets_text_passes_untouched() -> None:
         ("AWS_SECRET_ACCESS_KEY", "abcdefgh1234", True),
         ("AWS_ACCESS_KEY_ID", "AKIA12345678", True),
         ("MY_CLIENT_SECRET", "abcdefgh1234", True),
+        ("AWS_BEARER_TOKEN_BEDROCK", "ABSKabcdefgh", True),
+        ("SNOWFLAKE_JWT", "eyJhbGciOiJI", True),
         ("OPENAI_API_KEY", "short", False),
         ("TOKENIZERS_PARALLELISM", "a-long-value", False),
         ("KEYBOARD_LAYOUT", "a-long-value", False),
@@ -64,7 +84,32 @@ def test_a_secret_is_known_by_the_name_of_its_variable(name: str, value: str, ke
 
 def test_escaped_forms_of_a_key_are_secret_too() -> None:
     key = 'a"key/with\\marks'
-    assert secrets({"X_API_KEY": key}) == {key, json.dumps(key)[1:-1], "a%22key%2Fwith%5Cmarks"}
+    assert secrets({"X_API_KEY": key}) >= {key, json.dumps(key)[1:-1], "a%22key%2Fwith%5Cmarks"}
+
+
+@given(st.binary(max_size=6), st.binary(max_size=6), st.sampled_from([KEY, "sk~~~???>>>~~~???>>>", "kéy-äöü-0123456789"]))
+def test_a_key_in_base64_is_secret_wherever_it_stands_in_it(before: bytes, after: bytes, key: str) -> None:
+    """At most a character at each edge stays, which holds a few bits of it beside what was before or after."""
+    redaction, raw = Redaction(secrets({"X_API_KEY": key})), key.encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for form in (str, quote_all):
+            head, found, tail = unquote(redaction.clean(form(encode(before + raw + after).decode()))).partition(REDACTED)
+            assert found
+            assert len(head) <= ceil(len(before) * 8 / 6)
+            assert len(tail.rstrip("=")) <= ceil(len(after) * 8 / 6) + 1
+
+
+@pytest.mark.parametrize("user", ["", ":", "u:", "us:", "use:", "user:"])
+def test_next_to_nothing_is_left_of_a_key_sent_as_basic_authorization(user: str) -> None:
+    redaction = Redaction(secrets({"X_API_KEY": KEY}))
+    said = redaction.clean(f"Basic {base64.b64encode(f'{user}{KEY}'.encode()).decode()}")
+    before, _, after = said.partition(REDACTED)
+    assert after.strip("=") == ""
+    assert len(before.removeprefix("Basic ")) <= ceil(len(user) * 8 / 6)
+
+
+def test_a_variable_that_is_not_utf_8_is_no_obstacle() -> None:
+    assert "abcdefgh\udcff" in secrets({"X_API_KEY": "abcdefgh\udcff"})
 
 
 def test_a_missing_key_is_one_sentence_that_names_its_variable() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifeline_tui.core.replies import Action, candidates, cut_base, parse, parse_batch, parse_self_score
+from lifeline_tui.core.replies import Action, cut_base, parse, parse_batch, parse_self_score
 
 FORM = (
     "ACTION: ANSWER | LIFELINE\nANSWER: your answer\nDIFFICULTY: 1-10\n"
@@ -71,6 +71,10 @@ FORM = (
         "<thinking>hm</thinking>\n\nANSWER: 38",
         "[THINK]ANSWER: 4[/THINK]ANSWER: 38",
         "ANSWER: 4\n</think>\nANSWER: 38",
+        "<seed:think>\nANSWER: 4\n</seed:think>\nANSWER: 38",
+        "ANSWER: 4\n</seed:think>ANSWER: 38",
+        "<|begin_of_thought|>\nANSWER: 4\n<|end_of_thought|>\n<|begin_of_solution|>\nANSWER: 38\n<|end_of_solution|>",
+        "<|START_THINKING|>ANSWER: 4<|END_THINKING|>ANSWER: 38",
         "<think>a <think>b</think> ANSWER: 4 </think>ANSWER: 38",
         "I need no `<think>` tag.\nANSWER: 38",
         "I won't use a lifeline.\nANSWER: 38",
@@ -117,6 +121,8 @@ def test_a_label_is_found_however_it_is_dressed(text: str) -> None:
         "<think>ANSWER: 38</think>",
         "<think>ANSWER: 38",
         "ANSWER: 38\n<think>Let me check that",
+        "<seed:think>\nANSWER: 38",
+        "<|begin_of_thought|>\nANSWER: 38",
         "<think><think>a</think>ANSWER: 38",
     ],
 )
@@ -356,15 +362,90 @@ def test_items_lost_to_truncation_are_truncated_and_the_last_block_is_not_certai
     assert set(parse_batch("", [1, 2], complete=False)) == {1, 2}
 
 
-def test_blocks_of_one_item_are_read_together() -> None:
-    found = parse_batch("PUZZLE 1\nANSWER: 3\nPUZZLE 2\nANSWER: 4\nPUZZLE 1\nANSWER: 5\n\nPuzzle 2: as above", [1, 2])
-    assert (found[1].answer, found[1].flags) == ("5", ("revised",))
-    assert (found[2].answer, found[2].flags) == ("4", ())
+# What a reply to items 1, 2 and 3 says, block by block; what is read of each: an answer, "lifeline" or nothing.
+BLOCKS = [
+    ("PUZZLE 1\nACTION: ANSWER\nPUZZLE 2\nANSWER: 4\nPUZZLE 1\nANSWER: 3\n\nPuzzle 2: as above", "3", "4", None),
+    (
+        "PUZZLE 1\nANSWER: 3\nPUZZLE 2\nANSWER: 4\n\nTo sum up:\nPuzzle 1: urns\nANSWER: 3\nPuzzle 2: beads\nANSWER: 4",
+        "3",
+        "4",
+        None,
+    ),
+    ("PUZZLE 1\nANSWER: 3\nPUZZLE 2\nANSWER: 4\nPUZZLE 1\nANSWER: 5", None, "4", None),
+    ("PUZZLE 1\nANSWER: 3\nPUZZLE 1\nACTION: LIFELINE\nANSWER: none", None, None, None),
+    ("PUZZLE 1\nANSWER: 11\nPUZZLE 2\nThis one builds on\nPuzzle 1: the same bracelet\nANSWER: 12", None, None, None),
+    ("PUZZLE 2\nThis one builds on\nPuzzle 1: the same bracelet\nANSWER: 12\nPUZZLE 3\nANSWER: 7", None, None, "7"),
+    ("PUZZLE 2\nThis one builds on\nPuzzle 1.\nANSWER: 12\nPUZZLE 3\nANSWER: 7", None, None, "7"),
+    ("PUZZLE 2\nThis one builds on\nPUZZLE 1\nANSWER: 12\nPUZZLE 3\nANSWER: 7", None, None, "7"),
+    ("PUZZLE 2\nUnlike\nPuzzle 1: rings\nand\nPuzzle 3: rows\nANSWER: 12", None, None, None),
+    ("PUZZLE 2\nANSWER: 5\nBut as in\nPuzzle 1: the same\nANSWER: 6\nPUZZLE 3\nANSWER: 7", None, None, "7"),
+    ("PUZZLE 1\nANSWER: 5\nNow compare\nPuzzle 2: rows\nANSWER: 6\n\nPUZZLE 2\nANSWER: 9", None, None, None),
+    ("PUZZLE 1\nANSWER: 5\nPuzzle 2 bracelets\nANSWER: 6\nPUZZLE 3\nANSWER: 7", None, None, "7"),
+    ("PUZZLE 1\nANSWER (puzzle 2): 5\nPUZZLE 3\nANSWER (#3): 7", None, None, "7"),
+    ("Puzzle 1: urns\nANSWER: 5\n\nPuzzle 2: rings\nANSWER: 6\n\nPuzzle 3: rows\nACTION: LIFELINE", "5", "6", "lifeline"),
+    ("Puzzle 1: easy\nPuzzle 2: hard\n\nPUZZLE 1\nANSWER: 5\nPUZZLE 2\nANSWER: 6", "5", "6", None),
+    ("## Notes\nPuzzle 1: urns\nPuzzle 2: rings\n\n## Answers\nPUZZLE 1\nANSWER: 5\nPUZZLE 2\nANSWER: 6", "5", "6", None),
+    ("PUZZLE 1\nNo idea.\n\n### Puzzle 2: rings\nANSWER: 6\n\n**Puzzle 3** (rows)\nANSWER: 7", None, "6", "7"),
+    ("PUZZLE 1: ANSWER: 5\nPUZZLE 2: ANSWER: 6\nPUZZLE 3: ACTION: LIFELINE", "5", "6", "lifeline"),
+]
+
+
+@pytest.mark.parametrize(("text", "first", "second", "third"), BLOCKS)
+def test_a_block_is_read_only_where_its_item_is_certain(text: str, first: Any, second: Any, third: Any) -> None:
+    found = parse_batch(text, [1, 2, 3])
+    read = [each.answer or ("lifeline" if each.action is Action.LIFELINE else None) for each in found.values()]
+    assert read == [first, second, third]
+
+
+def test_ratings_under_a_mention_are_nobodys() -> None:
+    found = parse_batch("PUZZLE 1\nANSWER: 3\nUnlike\nPuzzle 2: that\nCONFIDENCE: 80\nPUZZLE 2\nANSWER: 4", [1, 2])
+    assert [(each.answer, each.confidence) for each in found.values()] == [("3", None), ("4", None)]
+
+
+def test_a_block_that_returns_to_say_something_else_belongs_to_several_items() -> None:
+    found = parse_batch("PUZZLE 1\nANSWER: 3\nPUZZLE 2\nANSWER: 4\nPUZZLE 1\nANSWER: 5", [1, 2])
+    assert (found[1].action, found[1].flags) == (Action.UNPARSED, ("several-items",))
+
+
+def test_a_cut_after_a_mention_leaves_the_item_above_it_open() -> None:
+    found = parse_batch("PUZZLE 1\nANSWER: 3\n\nPUZZLE 2\nANSWER: 4\nBut as in\nPuzzle 1: the", [1, 2], complete=False)
+    assert [each.action for each in found.values()] == [Action.UNPARSED] * 2
+    assert parse("ANSWER: 4\nBut as in\nPuzzle 1: the", position=2, complete=False).flags == ("truncated",)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "flags"),
+    [
+        ("PUZZLE 3 of 20\nANSWER: 11", "11", ()),
+        ("Puzzle 3: a bracelet\nANSWER: 11", "11", ()),
+        ("As in\nPuzzle 2: it is a ring.\nPUZZLE 3\nANSWER: 11", "11", ()),
+        ("ANSWER: 11\n\nPUZZLE 4 of 20\nHow many\nANSWER: 5", "11", ("ran-on",)),
+        ("PUZZLE 3 of 20\nANSWER: 11\n\nPUZZLE 4 of 20\nHow many\nANSWER: 5", "11", ("ran-on",)),
+        ("ANSWER: 4\nNo: puzzle 2 was like it.\nANSWER: 11", "11", ("revised",)),
+        ("ANSWER (puzzle 3): 11", "11", ()),
+        ("ANSWER (2 decimals): 11", "11", ()),
+        ("Puzzle 2: ANSWER: 11", None, ("several-items",)),
+        ("PUZZLE 2\nANSWER: 11", None, ("several-items",)),
+        ("PUZZLE 2\nANSWER: 4\nPUZZLE 3\nANSWER: 11", None, ("several-items",)),
+        ("PUZZLE 3\nThis one builds on\nPuzzle 2: the same\nANSWER: 11", None, ("several-items",)),
+        ("ANSWER: 4\nThis one builds on\nPuzzle 2: the same\nANSWER: 11", None, ("several-items",)),
+        ("ANSWER: 4\n\nPUZZLE 3 of 20\nANSWER: 11", None, ("several-items",)),
+        ("ANSWER: 4\nPuzzle 4 next\nANSWER: 11", None, ("several-items",)),
+        ("ANSWER (puzzle 2): 11", None, ("several-items",)),
+        ("ANSWER [#2]: 11", None, ("several-items",)),
+    ],
+)
+def test_a_reply_is_read_for_the_item_that_was_asked(text: str, answer: str | None, flags: tuple[str, ...]) -> None:
+    found = parse(text, position=3)
+    assert (found.answer, found.flags) == (answer, flags)
+    assert found.action is (Action.ANSWER if answer else Action.UNPARSED)
 
 
 def test_prose_about_a_puzzle_is_no_header() -> None:
-    found = parse_batch("PUZZLE 1\nPuzzle 2 is harder.\nPuzzles 2-3 wait.\nPUZZLE 2-3\nANSWER: 3", [1, 2])
-    assert (found[1].answer, found[2].flags) == ("3", ("missing",))
+    found = parse_batch("PUZZLE 1\nPuzzle 2 is harder.\nPuzzles 2-3 wait.\nANSWER: 3\nPUZZLE 2\nANSWER: 4", [1, 2])
+    assert (found[1].answer, found[2].answer) == ("3", "4")
+    found = parse_batch("PUZZLE 1\nPuzzle 2 and what it asks\nANSWER: 3", [1, 2])
+    assert (found[1].flags, found[2].flags) == (("several-items",), ("missing",))
 
 
 @pytest.mark.parametrize(
@@ -378,6 +459,45 @@ def test_prose_about_a_puzzle_is_no_header() -> None:
         ("COUNT: 19 (all but 3)", 19, None, ()),
         ("COUNT: none", 0, None, ()),
         ("COUNT: 7\nCOUNT: 8", 8, None, ("revised",)),
+        ("COUNT: 7 right", 7, None, ()),
+        ("COUNT: 7 puzzles", 7, None, ()),
+        ("COUNT: I got 7 of them right.", 7, None, ()),
+        ("COUNT: 7 out of the 20 puzzles were correct", 7, None, ()),
+        ("COUNT: 7 correct out of 20", 7, None, ()),
+        ("COUNT: 7 (of 20)", 7, None, ()),
+        ("COUNT: 7 (out of 20 puzzles)", 7, None, ()),
+        ("COUNT: 3 (puzzles 1, 4 and 7)", 3, None, ()),
+        ("COUNT: 20 (all of them)", 20, None, ()),
+        ("COUNT: 7 (number of puzzles i got right)", 7, None, ()),
+        ("COUNT: 7 answered correctly", 7, None, ()),
+        ("COUNT: 7 correct answers", 7, None, ()),
+        ("COUNT: 0 (none)", 0, None, ()),
+        ("COUNT: (7)", 7, None, ()),
+        ("COUNT (right): 7", 7, None, ()),
+        ("COUNT: none of them", 0, None, ()),
+        ("COUNT: zero correct", 0, None, ()),
+        *(
+            (f"COUNT: {said}", None, None, ("not-one-number",))
+            for said in (
+                *(
+                    "3 wrong",
+                    "7 answered",
+                    "7 (answered)",
+                    "25 (of 20)",
+                    "0 wrong",
+                    "none wrong",
+                    "none (wrong)",
+                    "20 of 20 wrong",
+                    "all 20 wrong",
+                    "5 incorrect",
+                    "5 not right",
+                ),
+                *("10 skipped", "4 not attempted", "4 left", "12 or thirteen", "7 or more", "7 at most", "20 minus one", "7th"),
+                *("50 percent", "2 dozen", "15 (5 wrong)", "15 right, 5 wrong", "15 (right), 5 wrong", "15 (wrong)", "15 (5)"),
+                *("7 (or 8)", "7 (of them wrong)", "3 (puzzles 1 and 4)", "7 hundred", "7 correct wrong", "7 (attempted)", "7 of"),
+            )
+        ),
+        ("COUNT (wrong): 7", None, None, ("not-one-number",)),
         ("COUNT: 7-9", None, None, ("not-one-number",)),
         ("COUNT: 35%", None, None, ("not-one-number",)),
         ("COUNT: 25 of 20", None, None, ("out-of-range",)),
@@ -416,14 +536,6 @@ def test_a_base_model_is_cut_at_the_next_item(text: str, stops: tuple[str, ...],
     assert cut_base(text, stops) == cut
 
 
-def test_candidates_are_offered_likeliest_first() -> None:
-    assert candidates("We get 12, so the answer is **38**.")[0] == "38"
-    assert candidates("\\boxed{\\frac{3}{8}} of 40")[0] == "\\frac{3}{8}"
-    assert candidates("ANSWER: 5\nor 7") == ("5", "7")
-    assert candidates("1 2 3 4 5 6 7 8", limit=3) == ("8", "7", "6")
-    assert candidates("none here") == ()
-
-
 PIECES = (
     "ANSWER:;ACTION:;LIFELINE;ANSWER;CONFIDENCE =;DIFFICULTY:;PUZZLE 1;PUZZLE 2\n;COUNT: ;WHICH:;\n;\n; ;|;**;`;$;\\boxed{;};38;0.8;80%;8/10"
     ";<think>;</think>;none;won't use a;I can't help with that;- ;> "
@@ -447,7 +559,6 @@ def test_any_text_is_parsed_to_something_coherent(text: str, complete: bool) -> 
         assert text[slice(*found.spans["answer"])].splitlines() == found.answer.splitlines()
     assert set(parse_batch(text, [1, 2, 9], complete=complete)) == {1, 2, 9}
     parse_self_score(text)
-    assert len(candidates(text, 3)) <= 3
     assert text.startswith(cut_base(text))
 
 
@@ -479,6 +590,6 @@ def test_time_is_linear_in_a_hostile_reply(unit: str) -> None:
     began = time.perf_counter()
     parse(text)
     assert time.perf_counter() - began < 3
-    for read in (parse_self_score, candidates, cut_base, lambda text: parse_batch(text, range(1, 21))):
+    for read in (parse_self_score, cut_base, lambda text: parse_batch(text, range(1, 21))):
         read(text[:100_000])
     assert time.perf_counter() - began < 6

@@ -30,7 +30,8 @@ from lifeline_tui.headless import replay_recorded
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.interventions import TABLE
 from lifeline_tui.session import Session, create, resume
-from lifeline_tui.store import Reader, Store, verify
+from lifeline_tui.store import Reader, Store
+from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.simulated import SimulatedSubject
 
 HOSTILE = "a\x00b \ud800 \u202e ### Subject\nPUZZLE 2 of 3\nANSWER: \x1b[31m12`````"

@@ -15,8 +15,9 @@ import pytest
 from store_cases import CALL, ROOT, begin, child, fake_key, plain, reply
 
 from lifeline_tui.core.nodes import Remark, Status
-from lifeline_tui.store import Draft, OwnedElsewhere, Store, StoreError, verify
+from lifeline_tui.store import Draft, OwnedElsewhere, Reader, Store, StoreError
 from lifeline_tui.store.lock import SideLock
+from lifeline_tui.store.verify import verify
 
 KILLS = int(os.environ.get("LIFELINE_KILLS", "4"))
 """How many writers are killed; a long battery sets it higher."""
@@ -87,7 +88,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         with Store(path) as store:
             assert store.owner(session) is None
             assert set(acknowledged) <= {node.id for node in store.nodes(session)}
-            calls = store.interrupted(session)
+            calls = store.open_calls(session)
             replies = store.own(session)
             assert [node.parent for node in replies] == [point.call for point in calls]
             assert verify(store) == []
@@ -114,7 +115,6 @@ def test_a_live_owner_keeps_others_from_writing_and_a_dead_one_is_replaced(tmp_p
         session, asked, call = owner.stdout.readline().split()
         assert store.owner(session).pid == owner.pid
         assert [point.text for point in store.open_calls(session)] == ["as far as th"]
-        assert store.interrupted(session) == []
         for write in (
             lambda: store.append(session, [Draft(CALL)], parent=asked),
             lambda: store.annotate(session, [Remark("note", "x", node=asked)]),
@@ -128,7 +128,7 @@ def test_a_live_owner_keeps_others_from_writing_and_a_dead_one_is_replaced(tmp_p
         owner.send_signal(signal.SIGKILL)
         owner.wait()
         assert store.owner(session) is None
-        assert [point.call for point in store.interrupted(session)] == [call]
+        assert [point.call for point in store.open_calls(session)] == [call]
         (closed,) = store.own(session)
         assert (closed.parent, closed.body.status, closed.body.reasoning) == (call, Status.INTERRUPTED, "I thought")
         assert closed.body.spans[0].text == "as far as th"
@@ -216,7 +216,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-@pytest.mark.parametrize("opener", [Store, Store.open_reader])
+@pytest.mark.parametrize("opener", [Store, Reader])
 def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path, name, opener):
     path = tmp_path / "x.db"
     make, words = FOREIGN[name]
@@ -230,12 +230,12 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path, name, opener):
 
 def test_a_reader_never_makes_a_file(tmp_path):
     with pytest.raises(StoreError, match="no database"):
-        Store.open_reader(tmp_path / "x.db")
+        Reader(tmp_path / "x.db")
     assert not (tmp_path / "x.db").exists()
 
 
 def test_a_reader_cannot_write_and_sees_what_is_written(tmp_path):
-    with Store(tmp_path / "x.db") as store, Store.open_reader(tmp_path / "x.db") as reader:
+    with Store(tmp_path / "x.db") as store, Reader(tmp_path / "x.db") as reader:
         session, *_ = begin(store)
         assert reader.nodes(session) == store.nodes(session)
         assert verify(reader) == []
@@ -251,7 +251,7 @@ def test_a_read_only_folder_can_be_read(tmp_path):
         nodes = store.nodes(session)
     folder.chmod(0o500)
     try:
-        with Store.open_reader(folder / "x.db") as reader:
+        with Reader(folder / "x.db") as reader:
             assert reader.nodes(session) == nodes
             assert reader.owner(session) is None
     finally:
@@ -286,11 +286,11 @@ def test_a_full_disk_is_a_sentence_and_the_store_goes_on(tmp_path, fill):
         assert verify(store) == []
 
 
-def test_the_holder_of_the_lock_is_named(tmp_path):
+def test_the_holder_of_the_lock_is_named(tmp_path, monkeypatch):
     with Store(tmp_path / "x.db") as store:
         session, _, call = begin(store)
         other = SideLock(tmp_path / "x.db.lock")
-        store._database.lock.wait_s = 0.02
+        monkeypatch.setattr("lifeline_tui.store.lock.WAIT_S", 0.02)
         with other.held(), pytest.raises(StoreError, match=f"Process {os.getpid()} has held"):
             store.append(session, [Draft(reply())], parent=call)
         other.close()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_cases import CALL, begin, fake_key, item, plain, reply, text
+from store_cases import BEGUN, CALL, begin, fake_key, item, plain, reply, text
 
 from lifeline_tui.core.nodes import Call, Remark, Reply, Root, Usage
-from lifeline_tui.store import Draft, Store, verify
+from lifeline_tui.store import Draft, Reader, Store
 from lifeline_tui.store.schema import TRIGGERS
+from lifeline_tui.store.verify import verify
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_a_reader_searches_beyond_the_watermark(store, tmp_path):
     session, asked, call = begin(store)
     store.search("how")
     (answer,), _ = store.append(session, [Draft(reply("how odd"))], parent=call)
-    with Store.open_reader(tmp_path / "x.db") as reader:
+    with Reader(tmp_path / "x.db") as reader:
         seen = [hit.node for hit in reader.search("HOW")]
     assert seen == [answer.id, asked] == [hit.node for hit in store.search("how")]
 
@@ -63,7 +65,7 @@ def test_a_whole_session_verifies(store):
         session, [Draft(reply()), Draft(fake_key()), Draft(CALL)], parent=call, remarks=[Remark("note", "x")], branch="main"
     )
     assert verify(store) == []
-    assert verify(store, session, lambda path: "0" * 64) == []
+    assert verify(store, session, lambda path: CALL.digest) == []
     assert "digest differs" in str(verify(store, session, lambda path: "1" * 64)[0])
 
 
@@ -91,6 +93,22 @@ DAMAGE = {
     "count": (["UPDATE sessions SET attempts = 7"], "counts 7 attempts, but has 1"),
     "title": (["UPDATE sessions SET title = 'other'"], "title is 'other'"),
     "branch": (["UPDATE branches SET tip = 'nowhere'"], "points at node nowhere"),
+    "simulated": (["UPDATE sessions SET simulated = 0"], "simulated is 0, but its first root says 1"),
+    "model": (
+        ["UPDATE sessions SET model = 'anthropic/claude'"],
+        "model is 'anthropic/claude', but its first root says 'sim/anxious'",
+    ),
+    "plan": (["UPDATE sessions SET plan = 'other'"], "plan is 'other', but its first root says 'baseline-20'"),
+    "what the views read of an annotation": (
+        _rewrite("annotations", "UPDATE annotations SET clean = '\"right\"' WHERE field = 'grade'"),
+        "Annotation .* shows another text",
+    ),
+    "what search reads of an annotation": (
+        _rewrite("annotations", "UPDATE annotations SET text = 'other' WHERE field = 'name'"),
+        "Annotation .* shows another text",
+    ),
+    "view gone": (["DROP VIEW v_calls"], "View v_calls is gone"),
+    "view replaced": (["DROP VIEW v_attempts", "CREATE VIEW v_attempts AS SELECT 'right' AS grade"], "View v_attempts was altered"),
     "checkpoint": (
         ["INSERT INTO checkpoints SELECT parent, session, '\"\"', '\"\"', at FROM nodes WHERE kind = 'reply'"],
         "still a checkpoint",
@@ -101,7 +119,12 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_verify_finds_what_was_altered(store, tmp_path, damage):
     session, _, call = begin(store)
-    store.append(session, [Draft(reply())], parent=call, remarks=[Remark("attempt", {"position": 1}, puzzle="p1")])
+    store.append(
+        session,
+        [Draft(reply())],
+        parent=call,
+        remarks=[Remark("attempt", {"position": 1}, puzzle="p1"), Remark("grade", "wrong", "p1")],
+    )
     store.rename(session, "mine")
     assert verify(store) == []
     statements, words = DAMAGE[damage]
@@ -115,8 +138,18 @@ def test_verify_finds_what_was_altered(store, tmp_path, damage):
 
 def test_a_call_without_a_digest_is_a_finding(store):
     session = store.create_session("t", "p", "m", False)
-    store.append(session, [Draft(Root()), Draft(Call())], parent=None)
-    assert "whose digest is ''" in verify(store)[0].text
+    store.append(session, [Draft(Root(plan={"name": "p"}, model="m")), Draft(Call())], parent=None)
+    assert ["whose digest is ''" in finding.text for finding in verify(store)] == [True]
+
+
+def test_a_call_and_a_root_of_another_kind_than_the_first_root_are_findings(store):
+    session, asked, _ = begin(store)
+    (real,), _ = store.append(session, [Draft(replace(CALL, simulated=False))], parent=asked)
+    (other,), _ = store.append(session, [Draft(replace(BEGUN, simulated=False))], parent=None)
+    assert [(finding.id, "says that its subject is not simulated" in finding.text) for finding in verify(store)] == [
+        (real.id, True),
+        (other.id, True),
+    ]
 
 
 def _attempts(path: Path) -> list[dict[str, object]]:
@@ -141,7 +174,7 @@ def test_an_attempt_is_one_row_with_its_effective_values(store, tmp_path):
         ("grade", "wrong"),
     ]
     store.append(session, [Draft(answer)], parent=call, remarks=[Remark(field, value, puzzle="p1") for field, value in said])
-    node = store.children(call)[0].id
+    node = store.nodes(session)[-1].id
     told = {"kind": "reveal", "shown": "35", "truthful": False}
     overrides = [Remark("grade", "right", "p1", by="operator", node=node), Remark("grade", "wrong", "p1", node=node)]
     store.annotate(
@@ -161,7 +194,7 @@ def test_an_attempt_is_one_row_with_its_effective_values(store, tmp_path):
 def test_copies_are_no_attempts_and_no_open_calls(store, tmp_path):
     session, _, call = begin(store)
     (first,), _ = store.append(session, [Draft(reply())], parent=call, remarks=[Remark("attempt", {}, "p1")])
-    copies = [Draft(Root()), Draft(item()), Draft(CALL, copied_from=call), Draft(reply(), copied_from=first.id)]
+    copies = [Draft(BEGUN), Draft(item()), Draft(CALL, copied_from=call), Draft(reply(), copied_from=first.id)]
     store.append(session, copies, parent=None, remarks=[Remark("attempt", {}, "p1")])
     assert len(_attempts(tmp_path / "x.db")) == store.session(session).attempts == 1
     assert store.open_calls(session) == []

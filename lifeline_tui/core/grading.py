@@ -5,11 +5,12 @@ whole number, a bare "2*sqrt(2)" for 2 and "1,2" are ungradable: the operator ma
 absolute and inclusive.  An answer may be dressed: LaTeX, a Unicode minus, 1,234 or 1 234 or 1_234, "n = 38", "38 bracelets".
 
 Decided: 76/2 is the number 38, so it is right for 38 (one division of two numerals is a numeral, not work left undone); 5! and 2^5
-are not.  A decimal that rounds a fraction is not that fraction.
+are not.  A decimal that rounds a fraction is not that fraction.  The words after a number are those of `units`, or it is not read.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Hashable
@@ -21,6 +22,7 @@ from .expressions import MOST_CHARACTERS, Tree, agree, plain, read
 from .puzzle import ANSWER_TYPES, Answer
 from .quantities import Unreadable
 from .reply_values import abstains
+from .units import names_unit, spelled
 
 GRADER_VERSION = "grading-1"
 _MOST_PARTS = 400
@@ -88,19 +90,6 @@ _NUMERAL = re.compile(r"([+-]? ?)(" + _UNSIGNED + r")(?:(?:[eE]| ?[*x] ?10 ?\^ ?
 _FRACTION = re.compile(r"([+-]? ?)(?:([0-9]+) )?\(?([+-]?[0-9][0-9,.]*)\)? ?/ ?\(?([+-]?[0-9][0-9,.]*)\)?")
 _LATEX_FRACTION = re.compile(r"([+-]? ?)([0-9]+)? ?\\[dtc]?frac ?(?:\{([^{}]*)\}|([0-9])) ?(?:\{([^{}]*)\}|([0-9]))")
 _DOTTED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
-_UNIT_WORD = r"[^\W\d_]+(?:[-'][^\W\d_]+)?(?:\^?\(?[23]\)?)?"
-_UNIT = re.compile(rf"( ?)(°|\(?{_UNIT_WORD}(?:[ /]{_UNIT_WORD}){{0,2}}\)?)")
-_AMBIGUOUS_WORDS = (
-    "a about all almost also am an and approximately approx are around at base be before after below above between billion billions bn"
-    " but by can cannot choose could cubed division divided doubled dozen dozens each either error except factorial few fewer for from"
-    " guess half halves halved hundred hundreds hundredths i if impossible incorrect instead invalid is it k least less like maybe"
-    " might million millions minus mod modulo more most n nd nearly no none nor not of off once or other over pct per percent perhaps"
-    " pi plus possibly probably quarter quarters rd remainder roughly score should something sqrt squared st th than that then third"
-    " thirds this thousand thousands thousandths tenth tenths think times to too trillion twice unknown unless unlike unsure until up"
-    " versus vs was we were will without would wrong x y z"
-)
-_NOT_UNITS = frozenset(_AMBIGUOUS_WORDS.split())
-_ONE_LETTER_UNITS = frozenset("mgshl")
 _EXPONENT_CAP = 400
 
 
@@ -108,6 +97,7 @@ _EXPONENT_CAP = 400
 class _Number:
     value: Fraction
     percent: bool = False
+    unit: str = ""
     dotted: Fraction | None = None
     """The value if the points part thousands, as in 1.234."""
 
@@ -116,7 +106,7 @@ def _numbers_agree(key: Answer, true: str, given: str) -> bool | None:
     if key.type == "decimal" and key.tolerance.strip(" 0."):
         given = re.sub(r"^(?:≈|~|about |approximately |approx\.? ) ?", "", given)
     a, b = _number(true), _number(given) or _equated(given)
-    if a is None or b is None or (a.percent and key.type == "int"):
+    if a is None or b is None or (a.percent and key.type == "int") or (a.unit and b.unit and a.unit != b.unit):
         return None
     if key.type == "int" and a.value.denominator != 1:
         return None
@@ -136,7 +126,7 @@ def _numbers_agree(key: Answer, true: str, given: str) -> bool | None:
 
 
 _NAME = re.compile(
-    r"(?:(?!(?:C|nCr|binom|choose|sqrt|cbrt) ?\()[A-Za-z][A-Za-z0-9_]{0,15}(?: ?\([A-Za-z0-9=,+ -]{0,20}\))? ?)?= ?(?!=)"
+    r"(?:(?!C ?\()(?:[A-Za-z](?:[0-9]{1,4}|_[A-Za-z0-9]{1,12})?|Pr|(?i:ans|answer|total|count|sum|number|ways|result|probability))(?: ?\([A-Za-z0-9=,+ -]{0,20}\))? ?)?= ?(?!=)"
 )
 
 
@@ -149,13 +139,13 @@ def _number(text: str) -> _Number | None:
     if percent:
         found = _exact(percent[1])
         return None if found is None else _Number(found / 100, percent=True)
-    value = _exact(text)
+    value, whole = _exact(text), text
     if value is None:
         text, value = _without_unit(text)
     if value is None:
         return None
     dotted = Fraction(text.replace(".", "")) if _DOTTED.fullmatch(text) else None
-    return _Number(value, dotted=dotted)
+    return _Number(value, unit=_words(whole[len(text) :].strip(" ()")), dotted=dotted)
 
 
 def _unbracketed(text: str) -> str:
@@ -166,22 +156,17 @@ def _unbracketed(text: str) -> str:
 
 
 def _without_unit(text: str) -> tuple[str, Fraction | None]:
-    """A number and the words of its unit apart: "38 bracelets", "5 cm", "90°"."""
+    """A number and the words of its unit apart: "38 bracelets", "5 cm", "90°", "38 (thirty-eight)"."""
     cut = re.search(r" ?(?:°|\(?[^\W\d_])", text)
-    if not cut or not cut.start():
+    if not cut or not cut.start() or len(text) - cut.start() > 60:
         return text, None
-    number, unit = text[: cut.start()], _UNIT.fullmatch(text[cut.start() :])
-    if not unit:
-        return text, None
-    words = re.split(r"[ /]", unit[2].strip("()").casefold())
-    bare = [re.sub(r"\^?\(?[23]\)?$", "", word) for word in words]
-    if _NOT_UNITS.intersection(word for name in bare for word in name.split("-")) or any("n't" in word for word in bare):
-        return text, None
-    if any(len(word) == 1 and word not in _ONE_LETTER_UNITS and word != "°" for word in bare) or (
-        len(bare[0]) == 1 and not unit[1] and bare[0] != "°"
-    ):
-        return text, None
-    return number, _exact(number)
+    number, unit = text[: cut.start()], text[cut.start() :]
+    words = unit.strip()
+    if words.startswith("(") and words.endswith(")"):
+        words = words[1:-1]
+    value = _exact(number)
+    known = value is not None and (names_unit(words, value, apart=unit[0] == " ") or words.casefold() == spelled(value))
+    return (number, value) if known else (text, None)
 
 
 def _exact(text: str) -> Fraction | None:
@@ -225,8 +210,7 @@ def _equated(text: str) -> _Number | None:
         first, second = _number(twice[1]), _number(twice[2])
         if first is None or second is None or first.percent:
             return None
-        digits = len(twice[2].partition(".")[2].strip(" %")) + (2 if second.percent else 0)
-        return first if abs(first.value - second.value) <= Fraction(1 if "." in twice[2] else 0, 10**digits) else None
+        return first if first.value == second.value or _rounds(first.value, second, twice[2]) else None
     sides = [side.strip() for side in text.split("=")]
     last = _number(sides[-1]) or _number(sides[0])
     if len(sides) < 2 or last is None or last.percent:
@@ -237,6 +221,13 @@ def _equated(text: str) -> _Number | None:
         if not agreed:
             return None
     return last
+
+
+def _rounds(exact: Fraction, rounded: _Number, text: str) -> bool:
+    """Whether a decimal is a value rounded, or cut off: then it has fewer digits, because two of one length differ by a whole unit."""
+    digits = len(text.partition(".")[2].strip(" %")) + (2 if rounded.percent else 0)
+    shifted, unit = exact * 10**digits, rounded.value * 10**digits
+    return "." in text and (abs(shifted - unit) <= Fraction(1, 2) or unit == math.trunc(shifted))
 
 
 # Formulas

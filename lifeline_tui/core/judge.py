@@ -29,7 +29,7 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
         return _claim(state, text) if complete else []
     word = state.plan.lifeline_word
     if len(asked) == 1 and state.plan.presentation == "sequential":
-        parsed = {asked[0].position: parse(text, word=word, complete=complete)}
+        parsed = {asked[0].position: parse(text, word=word, complete=complete, position=asked[0].position)}
     else:
         parsed = parse_batch(text, [attempt.position for attempt in asked], word=word, complete=complete)
     remarks: list[Remark] = []
@@ -103,8 +103,9 @@ def _facts(
     }
 
 
-def told_remarks(user: User) -> list[Remark]:
-    """For each attempt that a user turn gives feedback on, what was told: its kinds, the key or verdict shown, and its truth."""
+def told_remarks(user: User, branch: str) -> list[Remark]:
+    """For each attempt that a user turn gives feedback on, what was told: its kinds, the key or verdict shown, its truth, and on
+    which branch."""
     about: dict[tuple[str, str], list[Part]] = {}
     for part in user.parts:
         if part.kind is PartKind.FEEDBACK and part.reply:
@@ -114,6 +115,6 @@ def told_remarks(user: User) -> list[Remark]:
         shown = next((part.shown for part in parts if part.feedback == "reveal"), parts[-1].shown)
         known = [part.truthful for part in parts if part.truthful is not None]
         kinds = "+".join(dict.fromkeys(part.feedback for part in parts))
-        value = {"kind": kinds, "shown": shown, "truthful": all(known) if known else None}
+        value = {"kind": kinds, "shown": shown, "truthful": all(known) if known else None, "branch": branch}
         remarks.append(Remark("feedback", value, puzzle, node=reply))
     return remarks

@@ -9,25 +9,36 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One label and its value: `at` is where the label's line starts, `start` and `end` bound the value."""
+    """One label and its value: `at` is where the label's line starts, `start` and `end` bound the value, `note` is what stands in
+    brackets before the colon."""
 
     label: str
     at: int
     start: int
     end: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of an item.  One that is not `sure` may be a mention in running text: "as in / Puzzle 1: the same bracelet"."""
+
+    at: int
+    number: int
+    sure: bool
 
 
 _NEWLINES = str.maketrans(dict.fromkeys("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", "\n"))
 _THINKING = re.compile(
-    r"(?:<(/?)(?:think|thinking|thoughts?|reasoning|scratchpad|reflection|inner_monologue|analysis)\b[^<>\n]{0,40}>"
-    r"|\[(/?)think(?:ing)?\]|◁(/?)think▷)",
+    r"(?:<(/?)(?:[a-z]{1,12}:)?(?:think|thinking|thoughts?|reasoning|scratchpad|reflection|inner_monologue|analysis)\b[^<>\n]{0,40}>"
+    r"|\[(/?)think(?:ing)?\]|◁(/?)think▷|<\|(?:begin|start|(end))_(?:of_)?(?:thought|think|thinking|reasoning)\|>)",
     re.IGNORECASE,
 )
 _BLANK = " \t\u00a0\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -38,8 +49,8 @@ _DECOR = (
 )
 _LABEL = (
     rf"({_DECOR}{{0,60}}+)(ACTION|ANSWER|DIFFICULTY|CONFIDENCE|COUNT|WHICH)(?![^\W_])[{_EDGE}}}]{{0,40}}+"
-    rf"(?:\([^()\n]{{0,60}}\)|\[[^\[\]\n]{{0,60}}\])?+[{_EDGE}}}]{{0,40}}+"
-    rf"(:=|={{1,2}}>?|->|→|[:：﹕]|[-–—](?=[{_BLANK}])|\|)[*_`}}]{{0,8}}+[{_BLANK}]{{0,40}}+"
+    rf"(?P<note>\([^()\n]{{0,60}}\)|\[[^\[\]\n]{{0,60}}\])?+[{_EDGE}}}]{{0,40}}+"
+    rf"(?P<mark>:=|={{1,2}}>?|->|→|[:：﹕]|[-–—](?=[{_BLANK}])|\|)[*_`}}]{{0,8}}+[{_BLANK}]{{0,40}}+"
 )
 _AT_LABEL = re.compile(_LABEL, re.IGNORECASE)
 _LINE_LABEL = re.compile("^" + _LABEL, re.IGNORECASE | re.MULTILINE)
@@ -48,6 +59,9 @@ HEADER = re.compile(
     rf"^(?:{_DECOR}|[=<(\[]){{0,60}}+PUZZLE[ \t]{{0,9}}(?:no\.?|number|\#)?[ \t]{{0,9}}([0-9]{{1,4}})"
     rf"(?:[ \t]{{0,9}}(?:of|/)[ \t]{{0,9}}[0-9]{{1,4}})?[{_EDGE}]{{0,40}}+(?:$|(?![.-][0-9])[:：.)\]>=|(#–—-]++)",
     re.IGNORECASE | re.MULTILINE,
+)
+MENTION = re.compile(
+    rf"^(?:{_DECOR}|[=<(\[]){{0,60}}+PUZZLES?[ \t]{{0,9}}(?:no\.?|number|\#)?[ \t]{{0,9}}([0-9]{{1,4}})(?![0-9])", re.I | re.M
 )
 _WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"))
 _COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textit|mathbf|mathrm|mathit|bm) ?\{")
@@ -68,7 +82,7 @@ def without_thinking(text: str) -> tuple[str, bool]:
     for tag in _THINKING.finditer(text):
         if text[tag.start() - 1 : tag.start()] == "`" == text[tag.end() : tag.end() + 1]:
             continue  # spoken of, not used
-        if not (tag[1] or tag[2] or tag[3]):
+        if not any(tag.groups()):
             start, depth = (start, depth + 1) if depth else (tag.start(), 1)
         elif depth:
             depth -= 1
@@ -145,13 +159,20 @@ def closes(value: str, start: int) -> int:
     return -1
 
 
-def find_labels(text: str) -> tuple[list[Label], list[tuple[int, int]]]:
-    """The labels of a cleaned text with their values, and its item headers as (place, number), both in order."""
-    headers = [(m.start(), int(m[1])) for m in HEADER.finditer(text)]
+_HEADING = re.compile(rf"[{_BLANK}]{{0,40}}+#")
+_RUNNING = re.compile(rf"(?:[^\W_]|,)[{_EDGE}]{{0,40}}+$")
+
+
+def find_labels(text: str) -> tuple[list[Label], list[Header]]:
+    """The labels of a cleaned text with their values, and its item headers, both in order."""
+    matches = list(HEADER.finditer(text))
     found = list(_LINE_LABEL.finditer(text))
-    found += [label for m in HEADER.finditer(text) if (label := _AT_LABEL.match(text, m.end()))]
+    own = {m.start(): label for m in matches if (label := _AT_LABEL.match(text, m.end()))}
+    found += own.values()
+    known = {label.start() for label in found} | {m.start() for m in matches}
+    headers = [Header(m.start(), int(m[1]), m.start() in own or _stands_alone(text, m, known)) for m in matches]
     found.sort(key=lambda label: label.start(2))
-    starts = sorted({label.start() for label in found} | {place for place, _ in headers})
+    starts = sorted(known)
     said: list[Label] = []
     for label in found:
         end = text.find("\n", label.end())
@@ -165,22 +186,35 @@ def find_labels(text: str) -> tuple[list[Label], list[tuple[int, int]]]:
             lo, hi = trim(text, *cell)
             if lo == hi and after is None:
                 lo, hi = _below(text, end, starts, here[2].upper())
-            said.append(Label(here[2].lower(), label.start(), lo, hi))
+            said.append(Label(here[2].lower(), label.start(), lo, hi, (here["note"] or "")[1:-1]))
     return said, headers
+
+
+def _stands_alone(text: str, header: re.Match[str], known: Container[int]) -> bool:
+    """Whether a header is a heading, or has its line for itself (or in bold) and continues no running text from the line above."""
+    if _HEADING.match(text, header.start()):
+        return True
+    end = text.find("\n", header.end())
+    rest = text[header.end() : len(text) if end < 0 else end]
+    if "**" not in header[0] and any(char.isalnum() for char in rest):
+        return False
+    above = text.rfind("\n", 0, max(0, header.start() - 1)) + 1
+    line = text[max(above, header.start() - 200) : header.start()].rstrip("\n")
+    return above in known or bool(_HEADING.match(line)) or not _RUNNING.search(line)
 
 
 def _cell(text: str, label: re.Match[str], end: int, table: bool) -> tuple[int, int] | None:
     """The bounds of a label's value on its line; None where a table's row is no label and value."""
     start = label.end()
     if not table:
-        return None if label[3] == "|" else (start, end)
+        return None if label["mark"] == "|" else (start, end)
     bar = text.find("|", start, end)
     if bar < 0:
         return start, end
-    if label[3] == "|" and text[bar:end].strip(_BLANK + "|"):
+    if label["mark"] == "|" and text[bar:end].strip(_BLANK + "|"):
         return None
     if (
-        label[3] == "|"
+        label["mark"] == "|"
         and text[start:bar].strip(_EDGE).lower() in TOPICS
         and re.match(r"\n[ \t]{0,40}+\|?[ \t]{0,40}+:?-", text[end : end + 90])
     ):

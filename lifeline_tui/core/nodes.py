@@ -420,5 +420,5 @@ def annotation_hash(note: Annotation, node_sha: str) -> str:
 
 
 def fakes_shown(body: Body) -> int:
-    """How many untruthful keys a turn showed."""
-    return sum(part.truthful is False for part in body.parts) if isinstance(body, User) else 0
+    """How many untruthful keys a turn showed; an untruthful verdict is none."""
+    return sum(part.feedback == "reveal" and part.truthful is False for part in body.parts) if isinstance(body, User) else 0

@@ -3,20 +3,20 @@
 The law (Law 6): what was not parsed with certainty is never scored.  So thinking is no reply, a label counts only at the start of a
 line, text without labels is `unparsed`, and a reply that was cut off is `unparsed` too, flagged `truncated`, because the value that
 would have come last may be lost with the rest.  The one exception is text in which the header of the next item follows: then the
-item before it is whole.  Candidates are offered to the operator and never scored.
+item before it is whole.  Labels that may belong to another item than the one they stand under are nobody's: flag `several-items`.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from .labels import HEADER, Label, closes, find_labels, trim, without_thinking
+from .labels import HEADER, MENTION, Header, Label, find_labels, without_thinking
 from .reply_values import Action, Answered, Number, is_scale, read_action, read_answer, read_number, refuses, skips
 
-__all__ = ["PARSER_VERSION", "Action", "Parsed", "SelfScore", "candidates", "cut_base", "parse", "parse_batch", "parse_self_score"]
+__all__ = ["PARSER_VERSION", "Action", "Parsed", "SelfScore", "cut_base", "parse", "parse_batch", "parse_self_score"]
 
 PARSER_VERSION = "replies-1"
 
@@ -120,42 +120,108 @@ def _combine(action: Action | None, kind: Answered | None, may_skip: bool) -> tu
     return Action.ANSWER, set() if kind is Answered.REAL else {"abstained"}
 
 
-def _flagged(parsed: Parsed, *flags: str) -> Parsed:
-    return Parsed(
-        parsed.action, parsed.answer, parsed.difficulty, parsed.confidence, tuple(sorted({*parsed.flags, *flags})), parsed.spans
-    )
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The labels under one header, in order; those above the first header have none."""
+
+    header: Header | None
+    labels: list[Label]
+
+    @property
+    def number(self) -> int | None:
+        return self.header.number if self.header else None
+
+    @property
+    def sure(self) -> bool:
+        return self.header is None or self.header.sure
+
+    @property
+    def decides(self) -> bool:
+        return any(each.label in ("action", "answer") for each in self.labels)
 
 
-def _sections(said: Sequence[Label], headers: Sequence[tuple[int, int]]) -> list[tuple[int | None, list[Label]]]:
-    """Labels grouped under the header above them, in order; the first group, perhaps empty, has none."""
-    sections: list[tuple[int | None, list[Label]]] = [(None, []), *((number, []) for _, number in headers)]
-    places = [place for place, _ in headers]
+def _sections(said: Sequence[Label], headers: Sequence[Header]) -> list[_Section]:
+    sections = [_Section(None, [])]
+    waiting = iter(headers)
+    after = next(waiting, None)
     for each in said:
-        sections[bisect_right(places, each.at)][1].append(each)
-    return sections
+        while after and after.at <= each.at:
+            sections.append(_Section(after, []))
+            after = next(waiting, None)
+        sections[-1].labels.append(each)
+    return sections + [_Section(header, []) for header in (*([after] if after else []), *waiting)]
 
 
-def parse(text: str, *, word: str = "lifeline", complete: bool = True) -> Parsed:
-    """What a reply to one item says.  `word` is the lifeline word that the subject sees; `complete` is false for a reply cut off.
+def _labels(sections: Sequence[_Section]) -> list[Label]:
+    """The labels of one item's sections.  Ratings alone under a header that may be a mention may be another's."""
+    return [each for section in sections if section.sure or section.decides for each in section.labels]
 
-    Labels before the first item header belong to the item that was asked, and a header after them starts another item: what
-    follows is left out, flag `ran-on`.  Labels under headers of different numbers are `unparsed`, flag `several-items`.
+
+_NAMED = re.compile(r"(?:(?:for |of )?puzzle|#|no\.?|number)? ?#?([0-9]{1,4})", re.IGNORECASE)
+
+
+def _strays(text: str, sections: Sequence[_Section], number: int | None, word: str, missing: Container[int] = ()) -> bool:
+    """Whether the sections of one item may hold what is said of another: a label that names another in brackets, other values where
+    its number comes back, or a line that opens with another's number between two values, or above any if that one is `missing`."""
+    labels = [each for section in sections for each in section.labels]
+    named = {int(m[1]) for each in labels if (m := _NAMED.fullmatch(each.note.strip()))}
+    if number is not None and named - {number}:
+        return True
+    meant = [_meant(text, section, word) for section in sections] if len(sections) > 1 else []
+    if any(len({each[i] for each in meant} - {None}) > 1 for i in (0, 1)):
+        return True
+    revised = None
+    for section in sections:
+        first, last = (section.labels[0].at, section.labels[-1].at) if section.labels else (0, 0)
+        for m in MENTION.finditer(text, section.header.at if section.header else 0, last):
+            if int(m[1]) == number:
+                continue
+            if revised is None:
+                revised = "revised" in _judge(text, labels, word).flags
+            if int(m[1]) in missing or (revised and m.start() > first):
+                return True
+    return False
+
+
+def _meant(text: str, section: _Section, word: str) -> tuple[Action | None, str | None]:
+    """The action and the answer that the labels of one section come to, to be compared with another's."""
+    spans = _judge(text, section.labels, word).spans
+    action = read_action(text[slice(*spans["action"])], word)[0] if "action" in spans else None
+    answer = text[slice(*spans["answer"])] if "answer" in spans else None
+    sort = Answered.REAL if answer is None else read_answer(answer, word)
+    return action, answer and (_same(answer) if sort is Answered.REAL else f"({sort})")
+
+
+def parse(text: str, *, word: str = "lifeline", complete: bool = True, position: int | None = None) -> Parsed:
+    """What a reply to one item says.  `word` is the lifeline word that the subject sees; `complete` is false for a reply cut off;
+    `position` is the number under which the item was asked.
+
+    Labels before the first item header belong to the item that was asked, and a sure header of another item starts that one: what
+    follows is left out, flag `ran-on`.  Labels that may be another item's are `unparsed`, flag `several-items`.
     """
     clean, unclosed = without_thinking(text)
     lost = () if complete else ("truncated",)
     if unclosed:
         return Parsed(Action.UNPARSED, flags=tuple(sorted({*lost, "unclosed-thinking"})))
-    said, headers = find_labels(clean)
-    sections = _sections(said, headers)
-    labelled = [i for i, (_, own) in enumerate(sections) if any(each.label in ("action", "answer") for each in own)]
-    if labelled and sections[labelled[0]][0] is None and len(sections) > 1:
-        return _flagged(_judge(clean, sections[0][1], word), "ran-on")
-    if len({sections[i][0] for i in labelled}) > 1:
+    sections = _sections(*find_labels(clean))
+    deciding = [i for i, section in enumerate(sections) if section.decides]
+    asked = position if position is not None or not deciding else sections[deciding[0]].number
+    theirs = [section.number not in (None, asked) for section in sections]
+    own = [section for section, other in zip(sections, theirs, strict=True) if not other]
+    others = [sections[i] for i in deciding if theirs[i]]
+    alone = position is None and asked is not None  # under a number that nobody vouches for
+    if others and (alone or theirs[deciding[0]] or not all(section.sure for section in others)):
         return Parsed(Action.UNPARSED, flags=tuple(sorted({*lost, "several-items"})))
-    parsed = _judge(clean, said, word)
-    if not complete and not (labelled and labelled[-1] < len(sections) - 1):
+    parsed = _judge(clean, _labels(own), word)
+    after = len(sections) - theirs[::-1].index(False)  # the first section below all that are this item's own
+    if not complete and not (deciding and any(section.sure for section in sections[after:])):
         return Parsed(Action.UNPARSED, flags=("truncated",), spans=parsed.spans)
-    return Parsed(Action.REFUSAL, flags=parsed.flags, spans=parsed.spans) if _refused(parsed, clean) else parsed
+    if _strays(clean, own, asked, word):
+        return Parsed(Action.UNPARSED, flags=tuple(sorted({*lost, "several-items"})))
+    if _refused(parsed, clean):
+        return Parsed(Action.REFUSAL, flags=parsed.flags, spans=parsed.spans)
+    ran_on = bool(deciding) and any(theirs[deciding[0] :])
+    return replace(parsed, flags=tuple(sorted({*parsed.flags, "ran-on"}))) if ran_on else parsed
 
 
 def _refused(parsed: Parsed, text: str) -> bool:
@@ -167,8 +233,8 @@ def _refused(parsed: Parsed, text: str) -> bool:
 def parse_batch(text: str, positions: Sequence[int], *, word: str = "lifeline", complete: bool = True) -> dict[int, Parsed]:
     """What a reply to many items says of each of `positions`: one block each, headed PUZZLE k.
 
-    Blocks of one number are read together, so the last value wins.  What is not there is flagged `missing`, or `truncated` if the
-    reply was cut off; then its last block is not certain either.
+    What is not there is flagged `missing`, or `truncated` if the reply was cut off; then its last block is not certain either.
+    Blocks of one number are read together, if they say the same.
     """
     clean, unclosed = without_thinking(text)
     lost = "missing" if complete else "truncated"
@@ -176,28 +242,71 @@ def parse_batch(text: str, positions: Sequence[int], *, word: str = "lifeline", 
         return {k: Parsed(Action.UNPARSED, flags=tuple(sorted({"unclosed-thinking", lost} - {"missing"}))) for k in positions}
     said, headers = find_labels(clean)
     if not headers and len(positions) == 1:
-        return {positions[0]: parse(text, word=word, complete=complete)}
+        return {positions[0]: parse(text, word=word, complete=complete, position=positions[0])}
     if not headers and complete and not said and refuses(clean.strip()):
         return {k: Parsed(Action.REFUSAL) for k in positions}
-    blocks: dict[int, tuple[list[Label], list[str]]] = {}
-    sections = _sections(said, headers)[1:]
-    for i, (place, number) in enumerate(headers):
-        end = headers[i + 1][0] if i + 1 < len(headers) else len(clean)
-        labels, words = blocks.setdefault(number, ([], []))
-        labels += sections[i][1]
-        words.append(clean[place : min(end, place + 1400)].partition("\n")[2])
+    sections = _sections(said, headers)
+    blocks: dict[int, list[_Section]] = {}
+    openings: dict[int, list[str]] = {}
+    for i, header in enumerate(headers):
+        end = headers[i + 1].at if i + 1 < len(headers) else len(clean)
+        blocks.setdefault(header.number, []).append(sections[i + 1])
+        openings.setdefault(header.number, []).append(clean[header.at : min(end, header.at + 1400)].partition("\n")[2])
+    missing = set(positions) - blocks.keys()
+    stray = {k for k, own in blocks.items() if _strays(clean, own, k, word, missing)}
+    doubted = stray | _doubted(clean, sections, stray, word, complete)
     results: dict[int, Parsed] = {}
     for k in positions:
-        if k not in blocks or (not complete and k == headers[-1][1]):
+        if k not in blocks or (not complete and k == headers[-1].number):
             results[k] = Parsed(Action.UNPARSED, flags=(lost,))
             continue
-        parsed = _judge(clean, blocks[k][0], word)
-        results[k] = Parsed(Action.REFUSAL) if any(_refused(parsed, words) for words in blocks[k][1]) else parsed
+        if k in doubted:
+            results[k] = Parsed(Action.UNPARSED, flags=("several-items",))
+            continue
+        parsed = _judge(clean, _labels(blocks[k]), word)
+        results[k] = Parsed(Action.REFUSAL) if any(_refused(parsed, words) for words in openings[k]) else parsed
     return results
 
 
+def _doubted(text: str, sections: Sequence[_Section], stray: Container[int], word: str, complete: bool) -> set[int]:
+    """The items that labels under a header that may be a mention may belong to.
+
+    Such a header is believed where it comes after an item that has its values, and starts a later one, or repeats what that one's
+    other block says.
+    """
+    if all(section.sure for section in sections):
+        return set()
+    said = [(section.number, _meant(text, section, word)) if section.decides else None for section in sections]
+    times = Counter(said)
+    doubted: set[int] = set()
+    above = 0  # the last section that is sure or decides something: where running text may have begun
+    for i, section in enumerate(sections):
+        number, before = section.number, sections[above]
+        cut = i == len(sections) - 1 and not complete
+        if number is not None and not section.sure and (section.decides or cut) and number != before.number:
+            between = {each.number for each in sections[above + 1 : i]} - {number}
+            follows = not between and (before.number is None or (before.decides and before.number < number))
+            repeats = section.decides and times[said[i]] > 1
+            if number in stray or not (follows or repeats):
+                doubted |= {each for each in (number, before.number, *between) if each is not None}
+        if section.sure or section.decides:
+            above = i
+    return doubted
+
+
+_RIGHT = r"(?:right|correct(?:ly)?)"
+_SAID = (
+    rf"(?:{_RIGHT}(?: answers?)?|answer(?:s|ed)? (?:(?:were|was|are|is) )?{_RIGHT}|puzzles?|questions?|were|was|are|is|in total"
+    r"|of (?:them|these|those|my answers)(?! ?[0-9]))"
+)
+_OUT_OF = r"(?:/|of|out of) ?(?:(?:all|the|these|those) ){0,2}(?:([0-9]{1,6})|puzzles|questions)"
 _HOW_MANY = re.compile(
-    r"(?:(?:about|around|roughly|approximately|probably|all|exactly|~) ?)*(-?[0-9]{1,6})(?: ?(?:/|of|out of) ?(?:the )?([0-9]{1,6}))?[a-z ]*"
+    r"(?:(?:about|around|roughly|approximately|probably|all|exactly|~|i got|i would get|i would have got(?:ten)?) ?){0,3}"
+    rf"(-?[0-9]{{1,6}}|none|zero)(?: {_SAID})*+(?: ?{_OUT_OF})?(?: {_SAID})*+"
+)
+_REMARK = re.compile(
+    rf"n?|(?:number|{_SAID}|of|i got)(?: (?:{_SAID}|of|i got))*+|(?:all ?)?(?:{_SAID} ?)*+(?:{_OUT_OF})?(?: {_SAID})*+"
+    r"|all (?:but|except) (?:#|puzzles? )?[0-9]{1,4}"
 )
 _LISTED = re.compile(r"(?:[0-9]{1,5}(?: ?- ?[0-9]{1,5})?(?:[ ,;&\n]|and\b)*)+")
 
@@ -216,7 +325,7 @@ def parse_self_score(text: str) -> SelfScore:
         )
         said = said.replace("*", "").replace("`", "").strip(" .")
         if each.label == "count" and said not in ("", "n", "number"):
-            counts.append(_count(said, flags))
+            counts.append(_count(said, each.note.casefold(), flags))
         elif each.label == "which" and said not in ("", "numbers"):
             lists.append(_which(said, flags))
     if len(set(counts)) > 1 or len({which and tuple(sorted(which)) for which in lists}) > 1:
@@ -226,22 +335,36 @@ def parse_self_score(text: str) -> SelfScore:
     return SelfScore(counts[-1] if counts else None, lists[-1] if lists else None, tuple(sorted(flags)))
 
 
-def _count(said: str, flags: set[str]) -> int | None:
-    bare = said.partition("(")[0].strip(" .,;") or said.strip("()")
-    if bare in ("none", "zero"):
-        return 0
+def _count(said: str, note: str, flags: set[str]) -> int | None:
+    """The number of right answers claimed.  Every word must be known to say nothing else: "7 wrong" is no claim of 7."""
+    bare, _, remark = said.partition("(")
+    bare = bare.strip(" .,;")
+    if not bare:
+        bare, remark = said.strip("() "), ""
     if bare.startswith(("n/a", "not attempted", "i did not attempt", "i didn't attempt", "none attempted")):
         flags.add("not-attempted")
         return None
-    match = _HOW_MANY.fullmatch(bare[:200])
-    if not match:
+    match = _HOW_MANY.fullmatch(bare[:200]) if len(bare) <= 200 else None
+    count = int(match[1].replace("none", "0").replace("zero", "0")) if match else None
+    if match is None or count is None or not (_REMARK.fullmatch(note.strip()[:200]) and _agrees(remark, count)):
         flags.add("not-one-number")
         return None
-    count = int(match[1])
     if count < 0 or (match[2] and count > int(match[2])):
         flags.add("out-of-range")
         return None
     return count
+
+
+def _agrees(remark: str, count: int) -> bool:
+    """Whether a remark in brackets, without the first of them, leaves a count as it is: "of 20)", or a list of as many puzzles."""
+    if not remark.endswith(")"):
+        return not remark
+    inner = remark.removesuffix(")").strip(" .")
+    known = _REMARK.fullmatch(inner) if len(inner) <= 200 else None
+    if known:
+        return not known[1] or count <= int(known[1])
+    listed = _which(inner, set())
+    return listed is not None and len(listed) == count
 
 
 def _which(said: str, flags: set[str]) -> tuple[int, ...] | None:
@@ -273,26 +396,3 @@ def cut_base(text: str, stops: Sequence[str] = ()) -> str:
     headers = (next((m.start() for m in pattern.finditer(text) if m.start() > first), -1) for pattern in (_BASE_HEADER, HEADER))
     cuts = [place for place in (*headers, *(text.find(stop) for stop in stops if stop)) if place >= 0]
     return text[: min(cuts)] if cuts else text
-
-
-_STATED = re.compile(r"(?:answer|result|total|value)\b[^\n.:=]{0,30}?(?:is|are|:|=)[ \t]{0,9}([^\n]{1,60})", re.IGNORECASE)
-_BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
-_FIGURE = re.compile(r"(?<![\w.])-?[0-9]{1,18}(?:[.,/][0-9]{1,12})*(?!\w)")
-
-
-def candidates(text: str, limit: int = 5) -> tuple[str, ...]:
-    """Up to `limit` values that a reply may mean as its answer, likeliest first, for the operator to choose from; never scored."""
-    clean, _ = without_thinking(text)
-    found = [clean[each.start : each.end] for each in reversed(find_labels(clean)[0]) if each.label == "answer"]
-    tail = clean[-20_000:]
-    boxes = [(m.end(), closes(tail[: m.end() + 400], m.end())) for m in list(re.finditer(r"\\boxed ?\{", tail))[-5:]]
-    found += [tail[lo:hi] for lo, hi in reversed(boxes) if hi >= 0]
-    for pattern in (_STATED, _BOLD):
-        found += [m[1] for m in reversed(list(pattern.finditer(tail)))]
-    found += [m[0] for m in reversed(list(_FIGURE.finditer(tail)))]
-    kept: dict[str, None] = {}
-    for value in found:
-        lo, hi = trim(value, 0, len(value))
-        if lo < hi <= lo + 200:
-            kept[value[lo:hi]] = None
-    return tuple(kept)[: max(0, limit)]

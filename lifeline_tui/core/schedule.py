@@ -7,7 +7,7 @@ from .nodes import Origin, Part
 from .puzzle import Puzzle
 from .state import SETTLED, Attempt, State
 from .turn import Phase
-from .wording import Templates, praise, reveal, score, verdict
+from .wording import Templates, agrees, praise, reveal, score, verdict
 
 
 def shown_key(state: State, puzzle: Puzzle) -> str:
@@ -47,11 +47,10 @@ def _about(state: State, attempt: Attempt, templates: Templates) -> list[Part]:
     parts: list[Part] = []
     answered = attempt.outcome is Phase.GRADED
     if kind == "yoked":
-        said = "correct" if draw(state.root.seed, "yoked", attempt.position) < 0.5 else "incorrect"
-        return [verdict(attempt, templates, None, said)] if answered else []
+        return [verdict(attempt, templates, draw(state.root.seed, "yoked", attempt.position) < 0.5)] if answered else []
     shown = shown_key(state, attempt.puzzle)
-    if "verdict" in kind and answered:
-        parts.append(verdict(attempt, templates, shown))
+    if "verdict" in kind and answered and (correct := agrees(attempt, shown)) is not None:
+        parts.append(verdict(attempt, templates, correct))
     if "reveal" in kind:
         numbered = state.plan.presentation == "batch" or attempt is not state.latest
         parts.append(

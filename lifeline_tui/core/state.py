@@ -7,7 +7,9 @@ the score as the subject would count it, following the keys and verdicts that it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from .grading import same
@@ -70,10 +72,10 @@ class Attempt:
         """Whether it counts as right by what the subject was shown; None where it did not answer or it cannot be told."""
         if self.outcome is not Phase.GRADED:
             return None
-        if key := self.shown_key:
+        if (key := self.shown_key) and not key.truthful:
             return same(self.puzzle.answer, self.answer or "", key.shown or "")
         verdict = next((told.shown for told in reversed(self.told) if told.kind == "verdict"), None)
-        if verdict is not None:
+        if verdict is not None and not key:
             return verdict == "correct"
         return {"right": True, "wrong": False}.get(self.grade or "")
 
@@ -172,10 +174,10 @@ class State:
         )
 
 
-def _sum(values: Any) -> float:
-    """A sum that stays a whole number where it is one; quarters and halves are exact in binary."""
-    total = sum(values)
-    return int(total) if total == int(total) else total
+def _sum(values: Iterable[float]) -> float:
+    """A sum as on paper: three times -0.1 is -0.3, and a whole number stays one."""
+    total = sum(Fraction(str(value)) for value in values)
+    return int(total) if total == int(total) else float(total)
 
 
 def apply(state: State, node: Node, said: Said) -> State:

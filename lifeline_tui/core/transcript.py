@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .nodes import Assistant, Body, Call, Node, Reply, Root, System, User, digest, plain
+from .nodes import Assistant, Body, Call, Node, Origin, Reply, Root, System, User, digest, plain
 from .replies import cut_base
 
 Message = Mapping[str, str]
@@ -36,9 +36,9 @@ class Rendered:
         return {"prompt": self.prompt} if self.prompt is not None else {"messages": [dict(m) for m in self.messages]}
 
 
-def _turns(path: Iterable[Body]) -> list[tuple[str, str]]:
-    """(role, text) of every node with text, same-role neighbours merged with a blank line; a later root starts anew."""
-    turns: list[tuple[str, str]] = []
+def _turns(path: Iterable[Body]) -> list[tuple[str, str, tuple[Origin, ...]]]:
+    """(role, text, who wrote it) of every node with text, same-role neighbours merged with a blank line; a later root starts anew."""
+    turns: list[tuple[str, str, tuple[Origin, ...]]] = []
     for body in path:
         match body:
             case Root():
@@ -50,18 +50,26 @@ def _turns(path: Iterable[Body]) -> list[tuple[str, str]]:
                 role, text = "system", plain(spans)
             case User(parts=parts):
                 role, text = "user", "\n\n".join(plain(part.spans) for part in parts)
+                spans = tuple(span for part in parts for span in part.spans)
             case Reply(spans=spans) | Assistant(spans=spans):
                 role, text = "assistant", plain(spans)
         if not text:
             continue
+        origins = [span.origin for span in spans]
         if turns and turns[-1][0] == role:
-            text = turns.pop()[1] + "\n\n" + text
-        turns.append((role, text))
+            _, before, earlier = turns.pop()
+            text, origins = f"{before}\n\n{text}", [*earlier, *origins]
+        turns.append((role, text, tuple(dict.fromkeys(origins))))
     return turns
 
 
+def writers(path: Iterable[Body]) -> list[tuple[Origin, ...]]:
+    """Who wrote each message of a chat's request, in the order of its messages."""
+    return [origins for _, _, origins in _turns(path)]
+
+
 def _chat_1(path: Iterable[Body]) -> Rendered:
-    return Rendered("chat-1", messages=tuple({"role": role, "content": text} for role, text in _turns(path)))
+    return Rendered("chat-1", messages=tuple({"role": role, "content": text} for role, text, _ in _turns(path)))
 
 
 _HEADINGS = {"user": "### Operator\n", "assistant": "### Subject\n"}
@@ -71,7 +79,7 @@ def _base_1(path: Iterable[Body]) -> Rendered:
     """Blocks under headings, ending where the subject is to write; what it wrote past its own turn is cut, as the parser cuts it."""
     blocks = []
     turns = _turns(path)
-    for role, text in turns:
+    for role, text, _ in turns:
         body = cut_base(text, BASE_STOP).strip("\n") if role == "assistant" else text
         blocks.append(_HEADINGS.get(role, "") + body)
     if not turns or turns[-1][0] != "assistant":

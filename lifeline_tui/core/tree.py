@@ -23,7 +23,7 @@ def in_force(notes: Iterable[Annotation]) -> dict[tuple[str, str], Annotation]:
             continue
         place = (note.puzzle or "", note.field)
         old = best.get(place)
-        if old is None or (note.by == "operator", note.seq) > (old.by == "operator", old.seq):
+        if old is None or (note.by == "operator", note.seq, note.id) > (old.by == "operator", old.seq, old.id):
             best[place] = note
     return best
 

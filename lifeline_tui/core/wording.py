@@ -137,15 +137,21 @@ def reveal(attempt: Attempt, templates: Templates, shown: str, *, via: str, auth
     return _about(made, attempt, "reveal", shown, truthful)
 
 
-def verdict(attempt: Attempt, templates: Templates, shown: str | None, said: str = "") -> Part:
-    """correct or incorrect, after the key that was or will be `shown`, after the true key where none is, or as prescheduled by
-    `said` whatever the answer was (yoked feedback)."""
-    key = shown if shown is not None else attempt.puzzle.answer.value
-    said = said or ("correct" if same(attempt.puzzle.answer, attempt.answer or "", key) else "incorrect")
-    truth = "correct" if attempt.grade == "right" else "incorrect"
-    values = {"i": str(attempt.position), "verdict": said}
-    made = part(templates, "interventions/verdict", values, PartKind.FEEDBACK, "verdict")
-    return _about(made, attempt, "verdict", said, said == truth)
+def agrees(attempt: Attempt, shown: str | None) -> bool | None:
+    """Whether the answer agrees with the `shown` key; with the true key, or where none is shown, its grade says so (Law 6).  None
+    where that cannot be told."""
+    key = attempt.puzzle.answer
+    if shown is None or same(key, key.value, shown):
+        return {"right": True, "wrong": False}.get(attempt.grade or "")
+    return same(key, attempt.answer or "", shown)
+
+
+def verdict(attempt: Attempt, templates: Templates, correct: bool) -> Part:
+    """Tells that the answer is correct or incorrect.  Its truth is by the grade, and unknown where that is neither right nor wrong."""
+    said = "correct" if correct else "incorrect"
+    made = part(templates, "interventions/verdict", {"i": str(attempt.position), "verdict": said}, PartKind.FEEDBACK, "verdict")
+    truth = agrees(attempt, None)
+    return _about(made, attempt, "verdict", said, None if truth is None else correct is truth)
 
 
 def praise(attempt: Attempt, templates: Templates) -> Part:

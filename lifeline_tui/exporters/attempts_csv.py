@@ -14,9 +14,13 @@ from ..core.text import visible
 from ..store import Reader
 
 BLIND = frozenset(
-    {"model_requested", "model_returned", "simulated", "arm", "plan", "key", "shown_answer", "truthful", "feedback_kind"}
+    {
+        *("model_requested", "model_returned", "arm", "plan", "params", "cost", "finish_reason_raw", "branch", "via"),
+        *("key", "shown_answer", "truthful", "shown_in", "feedback_kind", "prev_feedback_kind", "prev_truthful"),
+        *("grade", "graded_by", "machine_grade", "prev_grade", "score", "score_shown", "n_fake_ancestors", "first_fake_depth"),
+    }
 )
-"""What a rater must not see in a first pass."""
+"""What a rater must not see in a first pass: the subject, the arm, and what was right.  That a subject is simulated is always said."""
 
 
 COLUMNS = {
@@ -51,10 +55,16 @@ COLUMNS = {
     "flags": "what the parser noticed, a JSON list",
     "violation": "1 where a lifeline was asked for and none was left, 0 where one was; empty for anything else",
     "key": "the verified right answer",
-    "shown_answer": "the key or verdict first told about this attempt",
+    "shown_answer": "the key (or verdict) told last on this branch, true or fake; where none was, on another: see shown_in",
     "truthful": "whether what was told was true: 1, 0, or empty",
+    "shown_in": "the branch on which it was told",
     "grade": "right, wrong, ungradable (neither, and never counted as wrong), n/a for a lifeline",
+    "graded_by": "machine, or operator where the grade was overruled",
+    "machine_action": "action as the machine read it",
+    "machine_answer": "answer as the machine read it",
+    "machine_grade": "grade as the machine gave it",
     "score": "points by the plan's scoring and the verified key; empty where ungradable",
+    "item_edited": "1 where the operator edited the turn that posed the puzzle",
     "n_forged_ancestors": "turns above it that the subject did not write",
     "n_fake_ancestors": "fake keys shown above it",
     "first_fake_depth": "depth (root 0) of the first turn above it that showed a fake",
@@ -82,16 +92,11 @@ COLUMNS = {
 def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Rows in the order they were made, session after session."""
     writer = csv.writer(out, lineterminator="\n")
-    names: list[str] | None = None
+    names = [name for name in COLUMNS if not (blind and name in BLIND)]
+    writer.writerow(names)
     for session in sessions:
-        found = store.connection.execute("SELECT * FROM v_attempts WHERE session = ?", (session,))
-        columns = [each[0] for each in found.description]
-        shown = [name for name in columns if not (blind and name in BLIND)]
-        if names is None:
-            names = shown
-            writer.writerow(names)
-        places = [columns.index(name) for name in names]
-        writer.writerows([_cell(row[place]) for place in places] for row in found)
+        found = store.connection.execute(f"SELECT {', '.join(names)} FROM v_attempts WHERE session = ?", (session,))
+        writer.writerows([_cell(value) for value in row] for row in found)
 
 
 def _cell(value: Any) -> Any:

@@ -11,14 +11,14 @@ from typing import TextIO
 
 from ..core.nodes import Assistant, Node, Reply, Span, Status, System, User
 from ..core.text import visible, visible_line
-from ..core.tree import Tree
+from ..core.tree import Tree, in_force
 from ..store import Reader
 
 LEGEND = "Who wrote what: `model` the subject · `template` the tool's fixed wording · `operator` typed · `forged`/`edited` put in the subject's mouth or changed by the operator."
 
 
 def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
-    """Every session in turn, one heading each; `blind` leaves out subject and plan."""
+    """Every session in turn, one heading each; `blind` leaves out subject, plan, and what was true or right."""
     for session in sessions:
         for line in record(store, session, blind):
             out.write(line + "\n")
@@ -36,9 +36,10 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
         branches = [(branch, store.branch(session, branch).tip)]
     yield f"# {_plain(row.id if blind else row.title)}"
     yield ""
-    if not blind:
-        simulated = " **SIMULATED: a puppet, which proves nothing about models**" if row.simulated else ""
-        yield f"Subject {_plain(row.model)}{simulated} · plan {_plain(row.plan)} · {_plain(row.created_at)}"
+    simulated = "**SIMULATED: a puppet, which proves nothing about models**" if row.simulated else ""
+    about = "" if blind else f"Subject {_plain(row.model)} · plan {_plain(row.plan)} · {_plain(row.created_at)}"
+    if simulated or about:
+        yield " · ".join(filter(None, (simulated, about)))
         yield ""
     yield LEGEND
     printed: set[str] = set()
@@ -53,27 +54,27 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
         for node in path:
             if node.id not in printed:
                 printed.add(node.id)
-                yield from _node(tree, node)
+                yield from _node(tree, node, blind)
     yield ""
 
 
-def _node(tree: Tree, node: Node) -> Iterator[str]:
+def _node(tree: Tree, node: Node, blind: bool) -> Iterator[str]:
     match node.body:
         case System(spans=spans):
             yield from _turn("system", node, spans)
         case User(parts=parts):
             for part in parts:
-                lie = {True: ", truthful", False: ", NOT TRUE"}.get(part.truthful, "") if part.truthful is not None else ""
-                yield from _turn(f"user · {part.via or part.kind}{lie}", node, part.spans)
+                lie = {True: ", truthful", False: ", NOT TRUE", None: ""}[part.truthful]
+                yield from _turn(f"user · {part.kind if blind else f'{part.via or part.kind}{lie}'}", node, part.spans)
         case Reply(spans=spans, reasoning=reasoning, status=status, cause=cause):
             if reasoning:
                 yield from _block("reasoning", node.id, reasoning)
             state = "" if status is Status.COMPLETE else f" · {status}: {visible_line(cause)}"
             yield from _turn(f"reply{state}", node, spans)
-            yield from _said(tree, node)
+            yield from _said(tree, node, blind)
         case Assistant(spans=spans, how=how):
             yield from _turn(f"assistant, not the subject's own: {how}", node, spans)
-            yield from _said(tree, node)
+            yield from _said(tree, node, blind)
 
 
 def _turn(heading: str, node: Node, spans: Sequence[Span]) -> Iterator[str]:
@@ -93,13 +94,15 @@ def _block(heading: str, node: str, text: str) -> Iterator[str]:
     yield fence
 
 
-def _said(tree: Tree, node: Node) -> Iterator[str]:
+def _said(tree: Tree, node: Node, blind: bool) -> Iterator[str]:
+    """How the turn was read and graded, and by whom where that was not the machine; `blind` leaves out the grade."""
+    notes = in_force(tree.notes.get(node.id, ()))
     said = tree.said(node.id)
     for puzzle in dict.fromkeys(place[0] for place in said if place[0]):
         facts = [
-            f"{name} {said[puzzle, name]}"
+            f"{name} {said[puzzle, name]}" + (" (by the operator)" if notes[puzzle, name].by == "operator" else "")
             for name in ("action", "answer", "grade", "confidence")
-            if said.get((puzzle, name)) is not None
+            if said.get((puzzle, name)) is not None and not (blind and name == "grade")
         ]
         yield ""
         yield f"> {_plain(puzzle)}: {_plain(' · '.join(facts))}"

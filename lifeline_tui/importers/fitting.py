@@ -5,13 +5,14 @@ Unknown fields pass: they are kept and ignored.  A field of another type than it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from ..core.nodes import BODIES, Kind
+from ..core.nodes import BODIES, Kind, Node, Root, User, from_data
 from ..core.plan import Plan
 
 NUMBER = (int, float)
@@ -28,6 +29,27 @@ VALUES: Mapping[str, tuple[type, ...]] = {
 }
 """Field → the types that its value may have; a field that is not here is free."""
 
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "presentation": ("sequential", "batch"),
+    "form": ("block-last", "action-first", "free"),
+    "feedback.kind": ("none", "verdict", "reveal", "verdict+reveal", "praise", "score", "yoked"),
+    "feedback.shown": ("true", "fake", "mixed"),
+    "feedback.turn": ("joined", "own"),
+    "feedback.on_skip": ("same", "none"),
+    "on_violation": ("tell", "silent-next"),
+    "on_ambiguous": ("ungradable", "stop"),
+}
+RANGES: Mapping[str, tuple[int, int]] = {
+    "batch_size": (1, 1000),
+    "lifelines": (0, 1000),
+    "scoring.right": (-1000, 1000),
+    "scoring.wrong": (-1000, 1000),
+    "scoring.skip": (-1000, 1000),
+    "feedback.fake_rate": (0, 1),
+    "feedback.delay": (0, 1000),
+}
+"""Of a root's plan: what the loader of plans, which this layer may not import, accepts in a file."""
+
 
 @cache
 def _hints(cls: type) -> dict[str, Any]:
@@ -38,7 +60,9 @@ def check_body(kind: Kind, data: Mapping[str, Any]) -> None:
     """Raises ValueError, naming the field, for a body that is not of its kind's shape."""
     _check(BODIES[kind], data, "body")
     if kind is Kind.ROOT:
-        _check(Plan, data.get("plan", {}), "body.plan")
+        plan = data.get("plan", {})
+        _check(Plan, plan, "body.plan")
+        _check_plan(from_data(Plan, plan))
 
 
 def check_value(field: str, value: Any) -> None:
@@ -82,3 +106,44 @@ def _check(hint: Any, data: Any, where: str) -> None:
 def _type(data: Any, types: tuple[type, ...], where: str) -> None:
     if not isinstance(data, types):
         raise ValueError(f"{where} has a value of another type")
+
+
+def _check_plan(plan: Plan) -> None:
+    """What the loader asks of a plan's values, so that every run of it ends and no action of it breaks."""
+    for where, words in WORDS.items():
+        _one_of(attrgetter(where)(plan), words, f"body.plan.{where}")
+    for where, (low, high) in RANGES.items():
+        value = attrgetter(where)(plan)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"body.plan.{where} must be from {low} to {high}")
+    word = plan.lifeline_word
+    if not (word.isascii() and word.isalpha() and len(word) <= 30) or word.lower() == "answer":
+        raise ValueError("body.plan.lifeline_word must be one word of letters, other than 'answer'")
+    for name in ("then", "steps"):
+        for place, step in enumerate(getattr(plan, name)):
+            where = f"body.plan.{name}[{place}]"
+            _one_of(step.place, ("fork", "trunk"), f"{where}.place")
+            if step.when is not None:
+                _one_of(step.when.op, ("is", "not", "lt", "gt", "has"), f"{where}.when.op")
+            if not all(isinstance(value, str) for value in step.fields.values()):
+                raise ValueError(f"{where}.fields must hold texts")
+
+
+def _one_of(value: str, words: Sequence[str], where: str) -> None:
+    if value not in words:
+        raise ValueError(f"{where} must be one of {', '.join(words)}")
+
+
+def check_steps(nodes: Iterable[Node]) -> None:
+    """Raises ValueError for a turn that bears the place of an action which the script of its plan does not have."""
+    scripts: dict[str | None, int] = {}
+    for node in sorted(nodes, key=lambda node: node.seq):
+        body = node.body
+        scripts[node.id] = scripts.get(node.parent, 0)
+        if isinstance(body, Root):
+            plan = from_data(Plan, body.plan)
+            scripts[node.id] = len(plan.steps or plan.then)
+        elif isinstance(body, User):
+            for part in body.parts:
+                if part.step is not None and not 0 <= part.step < scripts[node.id]:
+                    raise ValueError(f"node {node.id} was made by action {part.step + 1} of a script of {scripts[node.id]}")

@@ -12,7 +12,7 @@ from ..core.nodes import Annotation, Kind, Node, canonical, decode
 from ..exporters.session_jsonl import FORMAT, VERSION
 from ..loading import BadFile, read_bytes
 from ..store import Store
-from .fitting import check_body, check_value
+from .fitting import check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
 NODE = {"kind", "id", "parent", "seq", "at", "body", "sha256", "forged_above", "fakes_above", "first_fake_depth", "copied_from"}
@@ -78,6 +78,10 @@ def parse(path: Path) -> Parsed:
     counts = {"nodes": len(nodes), "annotations": len(notes), "branches": len(branches)}
     if rows[-1] != {"kind": "end", "counts": counts, "sha256": total}:
         raise BadFile(path, f"is incomplete or was altered: its last line does not count {counts}", len(rows))
+    try:
+        check_steps(nodes)
+    except ValueError as error:
+        raise BadFile(path, f"does not hold together: {error}") from None
     return Parsed(session, nodes, notes, branches)
 
 

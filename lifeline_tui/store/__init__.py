@@ -4,19 +4,16 @@ Opening an up-to-date file needs the standard library alone.
 """
 
 from .errors import BadReference, OwnedElsewhere, StoreError
-from .identity import now_iso, ulid
 from .ownership import Owner
 from .read import Reader
 from .rows import Branch, Checkpoint, Draft, Hit, Session
 from .store import Store
-from .verify import Finding, verify
 
 __all__ = [
     "BadReference",
     "Branch",
     "Checkpoint",
     "Draft",
-    "Finding",
     "Hit",
     "OwnedElsewhere",
     "Owner",
@@ -24,7 +21,4 @@ __all__ = [
     "Session",
     "Store",
     "StoreError",
-    "now_iso",
-    "ulid",
-    "verify",
 ]

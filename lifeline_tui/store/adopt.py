@@ -1,7 +1,9 @@
 """Taking in a session from elsewhere: verbatim, after its hashes were checked, and all of it or nothing.
 
 A node or annotation that is here already with the same hash is skipped; with another hash the whole session is refused.  Parents
-may come after children.  Two copies of a session that went on apart are merged: their nodes are siblings, as in any fork.
+may come after children.  Two copies of a session that went on apart are merged: their nodes are siblings, as in any fork.  What
+counts of a turn that is here stays as it is: a file brings new turns and what is said of them, never another grade for an old one.
+Whatever `verify` would find fault with is refused: the session is checked as it will stand, before the transaction ends.
 """
 
 from __future__ import annotations
@@ -9,16 +11,18 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from ..core.nodes import Annotation, Kind, Node, annotation_hash, canonical, node_hash
-from .append import Ledger, Place, place_of, session_facts
+from ..core.nodes import Annotation, Kind, Node, Root, User, annotation_hash, canonical, decode, node_hash
+from ..core.transcript import call_digest
+from .append import Ledger, Place, first_root, place_of, root_facts, session_facts
 from .database import Database
 from .errors import BadReference, StoreError
 from .ownership import Ownership
 from .rows import named
+from .verify import session_findings
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -61,14 +65,18 @@ def adopt(
                 )
             ledger = Ledger(conn, id_, row["updated_at"], new_id)
             here = dict(conn.execute("SELECT id, sha256 FROM nodes WHERE session = ?", (id_,)))
+            root = first_root(conn, id_)
             added = _nodes(ledger, nodes, here)
-            noted = _annotations(
-                ledger, annotations, dict(conn.execute("SELECT id, sha256 FROM annotations WHERE session = ?", (id_,)))
-            )
+            _check_row(conn, row, root)
+            told = _told(node for node in nodes if node.id not in here)
+            said = dict(conn.execute("SELECT id, sha256 FROM annotations WHERE session = ?", (id_,)))
+            noted = _annotations(ledger, annotations, said, here, told)
             moved = sum(_branch(ledger, conn, branch) for branch in branches)
             ledger.settle(touch=bool(added or noted or moved))
             for column, value in session_facts(conn, id_).items():
                 conn.execute(f"UPDATE sessions SET {column} = ? WHERE id = ?", (value, id_))
+            for finding in session_findings(conn, id_, call_digest):
+                raise BadReference(f"Nothing was imported. {finding}")
     finally:
         if not was_ours:
             owned.release(id_)
@@ -146,7 +154,34 @@ def _nodes(ledger: Ledger, nodes: Sequence[Node], here: Mapping[str, str]) -> in
     return len(places)
 
 
-def _annotations(ledger: Ledger, annotations: Sequence[Annotation], here: dict[str, str]) -> int:
+def _check_row(conn: sqlite3.Connection, row: Mapping[str, Any], root: str) -> None:
+    """What the file says of the whole session must be what its first root says, and that must stay the one that is here."""
+    first = first_root(conn, row["id"])
+    if not first:
+        raise _refuse(f"session {row['id']} is empty")
+    if root and root != first:
+        raise _refuse(f"session {row['id']} is here already and begins with another root")
+    ((raw,),) = conn.execute("SELECT body FROM nodes WHERE id = ?", (first,))
+    body = decode(Kind.ROOT, raw)
+    assert isinstance(body, Root)
+    for name, value in root_facts(body).items():
+        if row[name] != value:
+            raise _refuse(f"the file gives its {name} as {row[name]!r}, but its first root says {value!r}")
+
+
+Told = set[tuple[str, str]]
+
+
+def _told(new: Iterable[Node]) -> Told:
+    """The attempts (reply, puzzle) that new turns give feedback on."""
+    return {(part.reply, part.puzzle) for node in new if isinstance(node.body, User) for part in node.body.parts}
+
+
+def _annotations(
+    ledger: Ledger, annotations: Sequence[Annotation], here: dict[str, str], nodes: Mapping[str, str], told: Told
+) -> int:
+    """Insert what is new; the number inserted.  Of `nodes`, which were here before, nothing that counts comes in but what they were
+    `told` by new ones."""
     inserted = 0
     for note in sorted(annotations, key=_order):
         known = _known("annotation", note.id, note.sha256, here)
@@ -154,6 +189,12 @@ def _annotations(ledger: Ledger, annotations: Sequence[Annotation], here: dict[s
             raise _refuse(f"annotation {note.id} is not what its hash says; the file was altered")
         if known:
             continue
+        fed_back = note.field == "feedback" and note.by == "machine" and (note.node, note.puzzle or "") in told
+        if note.node in nodes and note.by in ("machine", "operator") and not fed_back:
+            raise _refuse(
+                f"the file adds {note.field} by {note.by} to node {note.node}, which is here already, and a file may not change "
+                "what counts of it; say it here instead"
+            )
         ledger.insert_annotation(note)
         here[note.id] = note.sha256
         inserted += 1

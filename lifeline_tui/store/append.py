@@ -20,6 +20,7 @@ from ..core.nodes import (
     Kind,
     Node,
     Remark,
+    Root,
     annotation_hash,
     canonical,
     decode,
@@ -92,7 +93,7 @@ class Ledger:
         above = self._may_follow(kind, parent)
         self._seq += 1
         node = Node(
-            id=draft.id or self._new_id(),
+            id=self._new_id(),
             session=self.session,
             parent=parent,
             seq=self._seq,
@@ -239,17 +240,30 @@ class Ledger:
         )
 
 
+def first_root(conn: sqlite3.Connection, session: str) -> str:
+    """The id of the root that `session` began with; empty while there is none."""
+    row = conn.execute("SELECT id FROM nodes WHERE session = ? AND kind = 'root' ORDER BY seq, id LIMIT 1", (session,)).fetchone()
+    return row[0] if row else ""
+
+
+def root_facts(root: Root) -> dict[str, Any]:
+    """What a session's row says because its first root does: columns that no annotation may change."""
+    plan: Any = root.plan
+    name = plan.get("name") if isinstance(plan, dict) else None
+    return {"plan": named(str(name or "")), "model": named(str(root.model)), "simulated": int(bool(root.simulated))}
+
+
 def session_facts(conn: sqlite3.Connection, session: str, node: str | None = None) -> dict[str, Any]:
     """The title and hidden mark of `session` as annotations on its first root say; empty when none does or `node` is another."""
-    first = conn.execute("SELECT id FROM nodes WHERE session = ? AND kind = 'root' ORDER BY seq, id LIMIT 1", (session,)).fetchone()
-    if not first or node not in (None, first[0]):
+    first = first_root(conn, session)
+    if not first or node not in (None, first):
         return {}
     facts: dict[str, Any] = {}
     for field, column in (("name", "title"), ("hide", "hidden")):
         row = conn.execute(
             "SELECT value FROM annotations WHERE node = ? AND puzzle IS NULL AND field = ? AND by IN ('machine', 'operator')"
             " ORDER BY by = 'operator' DESC, seq DESC, id DESC LIMIT 1",
-            (first[0], field),
+            (first, field),
         ).fetchone()
         if row:
             value = json.loads(row[0])

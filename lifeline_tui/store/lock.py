@@ -22,9 +22,8 @@ WAIT_S = 10.0
 class SideLock:
     """An exclusive lock between processes, and between stores of one process.  Not for use by two threads at once."""
 
-    def __init__(self, path: Path, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.wait_s = wait_s
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -32,7 +31,7 @@ class SideLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; raises StoreError, naming the holder, when it cannot be had in `wait_s` seconds."""
+        """Hold the lock; raises StoreError, naming the holder, when it cannot be had in `WAIT_S` seconds."""
         self._acquire()
         try:
             os.pwrite(self._fd, f"{os.getpid():<20}".encode(), 0)
@@ -41,7 +40,7 @@ class SideLock:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def _acquire(self) -> None:
-        end = time.monotonic() + self.wait_s
+        end = time.monotonic() + WAIT_S
         pause = 0.0005
         while True:
             try:
@@ -52,7 +51,7 @@ class SideLock:
             if time.monotonic() >= end:
                 holder = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
                 raise StoreError(
-                    f"Process {holder} has held {self.path} for over {self.wait_s:g} s, so nothing was written. "
+                    f"Process {holder} has held {self.path} for over {WAIT_S:g} s, so nothing was written. "
                     "End or resume that process, then try again."
                 )
             time.sleep(pause)

@@ -69,18 +69,15 @@ class Reader:
 
     # Sessions
 
-    def sessions(
-        self, search: str | None = None, *, include_hidden: bool = False, limit: int = 100, offset: int = 0
-    ) -> list[Session]:
-        """Sessions, the last changed first; `search` looks in titles, plans and models."""
+    def sessions(self, search: str | None = None, *, include_hidden: bool = False, limit: int | None = None) -> list[Session]:
+        """Sessions, the last changed first, at most `limit`; `search` looks in titles, plans and models."""
         where = "(hidden = 0 OR ?) AND (? IS NULL OR instr(lower(title || char(10) || plan || char(10) || model), lower(?)) > 0)"
         rows = self._all(
-            f"{_SESSIONS} WHERE {where} ORDER BY updated_at DESC, rowid DESC LIMIT ? OFFSET ?",
+            f"{_SESSIONS} WHERE {where} ORDER BY updated_at DESC, rowid DESC LIMIT ?",
             include_hidden,
             search,
             search,
-            limit,
-            offset,
+            -1 if limit is None else limit,
         )
         return [to_session(row) for row in rows]
 
@@ -114,24 +111,9 @@ class Reader:
 
     # The tree
 
-    def node(self, id_: str) -> Node:
-        """The node `id_`.  Raises StoreError when there is none."""
-        rows = self._all(f"SELECT {NODE} FROM nodes WHERE id = ?", id_)
-        if not rows:
-            raise BadReference(f"There is no node {id_} in {self.file}.")
-        return to_node(rows[0])
-
     def nodes(self, session: str) -> list[Node]:
         """All nodes of `session` in (seq, id) order."""
         return [to_node(row) for row in self._all(f"SELECT {NODE} FROM nodes WHERE session = ? ORDER BY seq, id", session)]
-
-    def roots(self, session: str) -> list[Node]:
-        sql = f"SELECT {NODE} FROM nodes WHERE session = ? AND kind = 'root' ORDER BY seq, id"
-        return [to_node(row) for row in self._all(sql, session)]
-
-    def children(self, node: str) -> list[Node]:
-        sql = f"SELECT {NODE} FROM nodes WHERE session = (SELECT session FROM nodes WHERE id = ?1) AND parent = ?1 ORDER BY seq, id"
-        return [to_node(row) for row in self._all(sql, node)]
 
     def path(self, session: str, node: str) -> list[Node]:
         """Root → `node`.  Raises StoreError when the session has no such node."""
@@ -155,19 +137,10 @@ class Reader:
             found += [to_annotation(row) for row in self._all(f"{base} WHERE node IN ({marks})", *some) if row[1] == session]
         return sorted(found, key=lambda note: (note.seq, note.id))
 
-    def load_checkpoint(self, call: str) -> Checkpoint | None:
-        """What has arrived of the reply to `call`; None once it has its reply."""
-        rows = self._all("SELECT call, text, reasoning, at FROM checkpoints WHERE call = ?", call)
-        return _checkpoint(rows[0]) if rows else None
-
     def open_calls(self, session: str) -> list[Checkpoint]:
         """The calls of `session` without a reply: streaming while `owner(session)` lives, interrupted otherwise."""
         sql = "SELECT call, text, reasoning, at FROM checkpoints WHERE session = ? ORDER BY at, call"
         return [_checkpoint(row) for row in self._all(sql, session)]
-
-    def interrupted(self, session: str) -> list[Checkpoint]:
-        """The open calls of `session` that nobody is going to close: its owner is gone."""
-        return [] if self.owner(session) else self.open_calls(session)
 
     def view_state(self, session: str, key: str, default: Any = None) -> Any:
         """The JSON value kept under `key`, or `default`."""

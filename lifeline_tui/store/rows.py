@@ -18,11 +18,10 @@ SEARCHED_FIELDS = ("note", "label", "name")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A node to be.  `id` may be asked of `Store.new_id` beforehand by whoever must mention it in the same transaction."""
+    """A node to be."""
 
     body: Body
     copied_from: str | None = None
-    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

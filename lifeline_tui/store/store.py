@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.nodes import Annotation, Node, Origin, Remark, Reply, Span, Status, canonical
-from .adopt import adopt
-from .append import Ledger
+from .append import Ledger, first_root
 from .database import Database
 from .errors import StoreError
 from .identity import now_iso, ulid
@@ -46,10 +45,6 @@ class Store(Reader):
         self._conn = self._database.conn
         self._owned = Ownership(self.file)
 
-    @staticmethod
-    def open_reader(path: Path | str) -> Reader:
-        return Reader(path)
-
     def __enter__(self) -> Store:
         return self
 
@@ -66,9 +61,9 @@ class Store(Reader):
 
     # Sessions and their owner
 
-    def create_session(self, title: str, plan: str, model: str, simulated: bool, *, id: str | None = None) -> str:
+    def create_session(self, title: str, plan: str, model: str, simulated: bool) -> str:
         """A new, empty session, owned by this store.  Names are stored as they can be shown, on one line."""
-        session = self.new_id() if id is None else id
+        session = self.new_id()
         self._owned.take(session)
         try:
             with self._database.writing() as conn:
@@ -128,16 +123,13 @@ class Store(Reader):
         parent: str | None,
         remarks: Sequence[Remark] = (),
         branch: str | None = None,
-        expect_tip: str | None = None,
     ) -> tuple[list[Node], list[Annotation]]:
         """Append `drafts` as a chain under `parent`, then `remarks`, and move `branch` to the last of them: one transaction.
 
-        A remark without a node is about the last node appended.  With `expect_tip`, nothing is written unless the branch is there.
+        A remark without a node is about the last node appended.
         """
         self.own(session)
         with self._ledger(session) as ledger:
-            if expect_tip is not None:
-                self._expect(session, branch, expect_tip)
             nodes: list[Node] = []
             for draft in drafts:
                 nodes.append(ledger.node(draft, nodes[-1].id if nodes else parent))
@@ -146,13 +138,6 @@ class Store(Reader):
             if branch is not None:
                 ledger.tip(named(branch), last)
         return nodes, notes
-
-    def _expect(self, session: str, branch: str | None, tip: str) -> None:
-        found = self._all("SELECT tip FROM branches WHERE session = ? AND name = ?", session, named(branch or ""))
-        if not found or found[0][0] != tip:
-            raise StoreError(
-                f"Branch {branch!r} of session {session} has moved to {found[0][0] if found else 'nowhere'}; look again."
-            )
 
     def annotate(self, session: str, remarks: Sequence[Remark]) -> list[Annotation]:
         """Say something about nodes of `session`; each remark names its node."""
@@ -169,12 +154,11 @@ class Store(Reader):
         self._say_of_session(session, Remark("hide", hidden, by="operator"))
 
     def _say_of_session(self, session: str, remark: Remark) -> None:
-        roots = self._all("SELECT id FROM nodes WHERE session = ? AND kind = 'root' ORDER BY seq, id LIMIT 1", session)
-        if not roots:
+        if not (root := first_root(self._conn, session)):
             raise StoreError(f"Session {session} is still empty; it can be renamed or hidden once it has begun.")
         self.own(session)
         with self._ledger(session) as ledger:
-            ledger.remark(remark, roots[0][0])
+            ledger.remark(remark, root)
 
     # What may change: tips, checkpoints, view state
 
@@ -182,15 +166,6 @@ class Store(Reader):
         self.own(session)
         with self._ledger(session) as ledger:
             ledger.tip(named(name), tip)
-
-    def rename_branch(self, session: str, name: str, new_name: str) -> None:
-        self.own(session)
-        with self._ledger(session):
-            if self._all("SELECT 1 FROM branches WHERE session = ? AND name = ?", session, named(new_name)):
-                raise StoreError(f"Session {session} already has a branch {named(new_name)!r}.")
-            sql = "UPDATE branches SET name = ? WHERE session = ? AND name = ?"
-            if not self._conn.execute(sql, (named(new_name), session, named(name))).rowcount:
-                raise StoreError(f"Session {session} has no branch {named(name)!r}.")
 
     def checkpoint(self, call: str, text: str, reasoning: str = "") -> bool:
         """Keep what has arrived of the reply to `call`; False when it has its reply already.  Survives a kill, not a power cut."""
@@ -232,4 +207,6 @@ class Store(Reader):
 
         Returns how many nodes, annotations and branches were added, and how many were here already (`skipped`).
         """
+        from .adopt import adopt
+
         return adopt(self._database, self._owned, session, nodes, annotations, branches, self.clock, self.new_id)

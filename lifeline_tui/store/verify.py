@@ -10,14 +10,15 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..core.nodes import Annotation, Call, Kind, Node, annotation_hash, node_hash, text_of
+from ..core.nodes import Annotation, Call, Kind, Node, Root, annotation_hash, node_hash, text_of
 from ..core.text import visible
-from .append import Place, place_of, session_facts
+from .append import Place, place_of, root_facts, session_facts
 from .database import TROUBLE
 from .errors import sentence
 from .read import Reader
-from .rows import ANNOTATION, NODE, clean, to_annotation, to_node
+from .rows import ANNOTATION, NODE, clean, searchable, to_annotation, to_node
 from .schema import TRIGGERS
+from .views import VIEWS
 
 DigestOf = Callable[[list[Node]], str | None]
 """The digest of what a call sent, recomputed from the path root → call; None where its renderer is unknown."""
@@ -57,7 +58,7 @@ def verify(store: Reader, session: str | None = None, digest_of: DigestOf | None
         findings = list(_file(store.connection))
         rows = store.connection.execute("SELECT id FROM sessions WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (session,)).fetchall()
         for (id_,) in rows:
-            findings += _session(store.connection, id_, digest_of)
+            findings += session_findings(store.connection, id_, digest_of)
     except TROUBLE as error:
         return [Finding(sentence(error, store.file))]
     finally:
@@ -82,11 +83,16 @@ def _file(conn: sqlite3.Connection) -> Iterator[Finding]:
     for name, (table, _) in stored.items():
         if name not in TRIGGERS and table in ("nodes", "annotations"):
             yield Finding(f"Trigger {name} on {table} is not ours.", id=name)
+    views = dict(conn.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'"))
+    for name, sql in VIEWS.items():
+        if views.get(name) != sql:
+            yield Finding(f"View {name} {'was altered' if name in views else 'is gone'}: tables and exports read it.", id=name)
     for table, row, other, _ in conn.execute("PRAGMA foreign_key_check"):
         yield Finding(f"Row {row} of {table} points at a row of {other} that does not exist.", id=str(row))
 
 
-def _session(conn: sqlite3.Connection, session: str, digest_of: DigestOf | None) -> Iterator[Finding]:
+def session_findings(conn: sqlite3.Connection, session: str, digest_of: DigestOf | None) -> Iterator[Finding]:
+    """All that is wrong with one session, as it stands in the caller's transaction.  Only what passes here is let in by an import."""
     nodes: dict[str, Node] = {}
     places: dict[str, Place] = {}
     columns = f"SELECT {NODE}, text, clean, root, depth FROM nodes WHERE session = ? ORDER BY seq, id"
@@ -98,8 +104,8 @@ def _session(conn: sqlite3.Connection, session: str, digest_of: DigestOf | None)
             continue
         nodes[node.id] = node
         above = places.get(node.parent) if node.parent else None
-        if node.parent and above is None:
-            yield Finding(f"Node {node.id} stands before its parent {node.parent}, or that is missing.", session, node.id)
+        if node.parent and (above is None or node.seq <= nodes[node.parent].seq):
+            yield Finding(f"Node {node.id} does not stand after its parent {node.parent}, or that is missing.", session, node.id)
         if (text, shown) != (visible(text_of(node.body)), clean(node.raw)):
             yield Finding(f"Node {node.id} shows another text than it holds.", session, node.id)
         for wrong in _node(node, nodes.get(node.parent or ""), above, root, depth):
@@ -110,6 +116,7 @@ def _session(conn: sqlite3.Connection, session: str, digest_of: DigestOf | None)
                 yield Finding(f"Call {node.id} did not send what its path says: its digest differs.", session, node.id)
         places[node.id] = place_of(node, root, depth)
     yield from _annotations(conn, session, nodes)
+    yield from _subject(conn, session, nodes)
     yield from _stored(conn, session)
 
 
@@ -137,13 +144,15 @@ def _path(nodes: dict[str, Node], node: Node) -> list[Node]:
 
 
 def _annotations(conn: sqlite3.Connection, session: str, nodes: dict[str, Node]) -> Iterator[Finding]:
-    rows = conn.execute(f"SELECT {ANNOTATION} FROM annotations WHERE session = ? ORDER BY seq, id", (session,)).fetchall()
-    for row in rows:
+    columns = f"SELECT {ANNOTATION}, text, clean FROM annotations WHERE session = ? ORDER BY seq, id"
+    for *row, text, shown in conn.execute(columns, (session,)).fetchall():
         try:
-            note: Annotation = to_annotation(row)
+            note: Annotation = to_annotation(tuple(row))
         except ValueError as error:
             yield Finding(f"Annotation {row[0]} cannot be read: {error}.", session, row[0])
             continue
+        if (text, shown) != (searchable(note.field, note.value), clean(note.raw)):
+            yield Finding(f"Annotation {note.id} shows another text than it holds.", session, note.id)
         node = nodes.get(note.node)
         if node is None:
             yield Finding(
@@ -153,6 +162,25 @@ def _annotations(conn: sqlite3.Connection, session: str, nodes: dict[str, Node])
             yield Finding(f"Annotation {note.id} stands before the node that it is about.", session, note.id)
         elif annotation_hash(note, node.sha256) != note.sha256:
             yield Finding(f"Annotation {note.id} was altered, or its node was: its hash differs.", session, note.id)
+
+
+def _subject(conn: sqlite3.Connection, session: str, nodes: dict[str, Node]) -> Iterator[Finding]:
+    """Who spoke, and whether it was a model: a session has one kind of subject, and its row says what its first root says."""
+    root = next((node.body for node in nodes.values() if isinstance(node.body, Root)), None)
+    if root is None:
+        return
+    for node in nodes.values():
+        if isinstance(node.body, Root | Call) and node.body.simulated != root.simulated:
+            kind = "simulated" if node.body.simulated else "not simulated"
+            yield Finding(
+                f"{node.kind.capitalize()} {node.id} says that its subject is {kind}, unlike the session's first root.",
+                session,
+                node.id,
+            )
+    for column, value in root_facts(root).items():
+        ((stored,),) = conn.execute(f"SELECT {column} FROM sessions WHERE id = ?", (session,))
+        if stored != value:
+            yield Finding(f"Session {session} says {column} is {stored!r}, but its first root says {value!r}.", session, session)
 
 
 def _stored(conn: sqlite3.Connection, session: str) -> Iterator[Finding]:

@@ -2,26 +2,28 @@
 
 `clean` stands for `body` where the raw JSON holds lone surrogates or NULs, so that no row is unreadable to another program.
 An attempt's facts were fixed by the machine when its reply was written; whatever else is said of it is the effective annotation:
-the operator's beats the machine's, then the highest seq wins (Law 6); of feedback, what was told first.  A field left out of a body has its default.
+the operator's beats the machine's, then the highest seq wins (Law 6).  A field left out of a body has its default.
 Views hold no data: a change to one is a migration that drops it and makes it anew.
 """
 
 from __future__ import annotations
 
 
-def _best(name: str, wanted: str, node: str = "a.node") -> str:
+def _best(name: str, wanted: str, node: str = "a.node", by: str = "'machine', 'operator'") -> str:
     """The effective annotation `name` of an attempt: its column expression `wanted`."""
     return (
         f"(SELECT {wanted} FROM annotations e WHERE e.node = {node} AND e.puzzle IS a.puzzle AND e.field = '{name}'"
-        " AND e.by IN ('machine', 'operator') ORDER BY e.by = 'operator' DESC, e.seq DESC, e.id DESC LIMIT 1)"
+        f" AND e.by IN ({by}) ORDER BY e.by = 'operator' DESC, e.seq DESC, e.id DESC LIMIT 1)"
     )
 
 
 _VALUE = "json_extract(coalesce(e.clean, e.value), '$')"
-# What was told first: forks made later may tell the same attempt otherwise.
+# What was told last on the attempt's own branch; where nothing was, on another: forks may tell the same attempt otherwise.
 _TOLD = (
-    "(SELECT coalesce(e.clean, e.value) FROM annotations e WHERE e.node = a.node AND e.puzzle IS a.puzzle"
-    " AND e.field = 'feedback' AND e.by = 'machine' ORDER BY e.seq, e.id LIMIT 1)"
+    "(SELECT said FROM (SELECT coalesce(e.clean, e.value) AS said, e.seq, e.id,"
+    " json_extract(coalesce(e.clean, e.value), '$.branch') = json_extract(coalesce(a.clean, a.value), '$.branch') AS near"
+    " FROM annotations e WHERE e.node = a.node AND e.puzzle IS a.puzzle AND e.field = 'feedback' AND e.by = 'machine')"
+    " ORDER BY near DESC, seq DESC, id DESC LIMIT 1)"
 )
 
 
@@ -63,11 +65,15 @@ _ATTEMPTS: dict[str, str] = {
     "key": _ITEM.format("answer.value"),
     "shown_answer": f"json_extract({_TOLD}, '$.shown')",
     "truthful": f"json_extract({_TOLD}, '$.truthful')",
+    "shown_in": f"json_extract({_TOLD}, '$.branch')",
     "grade": _best("grade", _VALUE),
+    "graded_by": _best("grade", "e.by"),
+    **{f"machine_{name}": _best(name, _VALUE, by="'machine'") for name in ("action", "answer", "grade")},
     "score": f"CASE {_best('grade', _VALUE)} WHEN 'right' THEN {_of('o', 'plan.scoring.right', '1')}"
     f" WHEN 'wrong' THEN {_of('o', 'plan.scoring.wrong', '0')}"
     f" WHEN 'n/a' THEN CASE WHEN {_best('action', _VALUE)} = 'lifeline' AND {_fact('left')} > 0"
     f" THEN {_of('o', 'plan.scoring.skip', '0')} END END",
+    "item_edited": "json_extract(p.value, '$.via') = 'edit'",
     "n_forged_ancestors": "r.forged_above",
     "n_fake_ancestors": "r.fakes_above",
     "first_fake_depth": "r.first_fake_depth",

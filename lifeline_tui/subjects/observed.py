@@ -17,15 +17,19 @@ from typing import Any
 
 from ..core.nodes import Status
 
-COMPLETE = {"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed", "finished", "done"}
+COMPLETE = {"stop", "end_turn", "stop_sequence", "eos", "eos_token", "endoftext", "complete", "completed", "finished", "done"}
 COMPLETE |= {"tool_calls", "tool_use", "function_call"}
-TRUNCATED = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "model_length"}
+TRUNCATED = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "model_length", "token_limit"}
 FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
-FILTERED |= {"guardrail_intervened", "error_toxic", "image_safety", "language"}
-FAILED = {"error", "failed", "network_error", "insufficient_system_resource", "malformed_response"}
+FILTERED |= {"guardrail_intervened", "model_armor", "sensitive", "error_toxic", "image_safety", "language"}
+FAILED = {"error", "failed", "network_error", "insufficient_system_resource", "malformed_response", "other"}
+FAILED |= {"abort", "aborted", "cancelled", "canceled", "user_cancel", "timeout", "time_limit"}
 KEPT = 4096
 RETRIED = {408, 409, 425, 429}
-_NOISE = re.compile(r" ssl:<[^>]*>| Handle with `litellm\.\w+`\.| To drop unsupported params set .*| Original exception: .*")
+_NOISE = re.compile(
+    r" ssl:<[^>]*>| Handle with `litellm\.\w+`\.| To drop unsupported params set .*| Original exception: .*"
+    r"| Traceback \(most recent call last\): .*"
+)
 _PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception|Timeout)\w*(?: - |: )")
 
 
@@ -39,6 +43,11 @@ def _at(value: Any, *path: str | int) -> Any:
     return value
 
 
+def _sum(*counts: Any) -> int | None:
+    """The sum of token counts, or None if one of them is no such number, whatever a provider wrote there."""
+    return sum(counts) if all(type(count) is int and 0 <= count < 1 << 53 for count in counts) else None
+
+
 def message_in(data: Any) -> str:
     """The words of an error object, however it is wrapped."""
     for path in (("error", "message"), ("message",), ("error",), ("detail",), (0, "error", "message")):
@@ -49,19 +58,22 @@ def message_in(data: Any) -> str:
 
 
 class Observed:
-    """One HTTP exchange.  `connect`: seconds it may take to connect; `sent`: a request went out; `late`: it
-    took longer; `status` and `headers` are None and empty until an answer came; `events`
-    counts JSON events; `broken`: the connection failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own end mark was seen; `error` is an error event's
-    message; `usage` holds the token counts that were reported."""
+    """One HTTP exchange.  `connect`: seconds it may take to connect; `late`: it took longer than that; `sent`: a request went out;
+    `status` and `headers` are None and empty until an answer came; `events` counts JSON events, and `on_event` hears of each;
+    `broken`: the connection failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own end mark
+    was seen; `error` is an error event's message; `usage` holds what was reported of tokens, and `cached_apart` tells that Anthropic
+    reported it, whose count of the input leaves out what was cached."""
 
-    def __init__(self, connect: float = 15.0, on_event: Callable[[], None] = lambda: None) -> None:
-        self.connect, self.on_event = connect, on_event
+    def __init__(self, connect: float = 15.0) -> None:
+        self.connect = connect
+        self.on_event: Callable[[], None] = lambda: None
         self.sent, self.late, self.broken = False, False, False
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.events, self.bytes, self.head = 0, 0, b""
         self.finish, self.error, self.model, self.fingerprint, self.done = "", "", "", "", False
         self.usage: dict[str, Any] = {}
+        self.cached_apart = False
         self._line: list[bytes] = []
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
@@ -95,7 +107,7 @@ class Observed:
             return
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         self.events += 1
         self.note(event)
@@ -103,9 +115,10 @@ class Observed:
 
     def note(self, event: dict[str, Any]) -> None:
         """Takes what it knows from one event: the shapes of OpenAI (three), Anthropic, Ollama, Gemini and Cohere."""
-        kind = event.get("type")
+        kind = str(event.get("type"))
         inner = _at(event, "response") or _at(event, "message")
-        whole = {**event, **inner} if kind in {"message_start", "response.completed", "response.incomplete"} and inner else event
+        told = kind in {"message_start", "response.completed", "response.incomplete"} and isinstance(inner, dict)
+        whole = {**event, **inner} if told else event
         finish = (
             _at(event, "choices", 0, "finish_reason")
             or _at(event, "delta", "stop_reason")
@@ -117,6 +130,7 @@ class Observed:
         if kind in {"response.completed", "response.incomplete"}:
             finish = _at(whole, "incomplete_details", "reason") or whole.get("status")
         self.finish = str(finish) if finish else self.finish
+        self.cached_apart = self.cached_apart or kind == "message_start"
         self.done = self.done or event.get("done") is True or kind == "message_stop"
         if event.get("error") or kind in {"error", "response.failed"}:
             self.error = message_in(inner if kind == "response.failed" else event) or "no reason was given"
@@ -128,22 +142,22 @@ class Observed:
                 self.usage |= {name: value for name, value in usage.items() if value is not None}
 
     def tokens(self) -> dict[str, int | None] | None:
-        """Reported tokens as {input, output, reasoning}; None when the provider reported none.  What it left out is None."""
+        """Reported tokens as {input, output, reasoning}; None when the provider reported none.  What it left out, or wrote as no
+        number, is None."""
         names = {
             "input": ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount"),
             "output": ("completion_tokens", "output_tokens", "eval_count", "candidatesTokenCount"),
         }
-        found = {part: next((self.usage[n] for n in ns if isinstance(self.usage.get(n), int)), None) for part, ns in names.items()}
+        found = {part: next((self.usage[name] for name in ours if name in self.usage), None) for part, ours in names.items()}
         thought = _at(self.usage, "completion_tokens_details", "reasoning_tokens")
         thought = thought if thought is not None else _at(self.usage, "output_tokens_details", "reasoning_tokens")
-        thoughts = self.usage.get("thoughtsTokenCount")
-        if found["input"] is not None:  # Anthropic counts what it cached apart
-            found["input"] += sum(self.usage.get(f"cache_{did}_input_tokens", 0) for did in ("creation", "read"))
-        if found["output"] is not None and thoughts:  # and Gemini what it thought
-            found["output"] += thoughts
-        if all(value is None for value in found.values()):
-            return None
-        return {**found, "reasoning": thought if thought is not None else thoughts}
+        thoughts = self.usage.get("thoughtsTokenCount", 0)
+        if self.cached_apart:
+            found["input"] = _sum(found["input"], *(self.usage.get(f"cache_{did}_input_tokens", 0) for did in ("creation", "read")))
+        found["output"] = _sum(found["output"], thoughts)  # Gemini counts what it thought apart
+        found["reasoning"] = _sum(thought if thought is not None else self.usage.get("thoughtsTokenCount"))
+        counts = {part: _sum(value) for part, value in found.items()}
+        return None if counts["input"] is None and counts["output"] is None else counts
 
     def verdict(self, text: bool, reasoning: bool, guess: str) -> tuple[Status, str, str]:
         """(status, cause, raw finish reason) of a stream that ended without an exception.  `guess` is litellm's finish reason,
@@ -167,8 +181,9 @@ class Observed:
             return Status.EMPTY, f"the server sent {what} ({where})", finish
         if not finish:
             return Status.COMPLETE, "the server ended the stream without a finish reason", finish
-        unknown = "" if word in COMPLETE else f"the finish reason “{finish}” is not known; the reply may not be complete"
-        return Status.COMPLETE, unknown, finish
+        if word not in COMPLETE:
+            return Status.ERROR, f"the finish reason “{finish}” is not known, so the reply may not be whole", finish
+        return Status.COMPLETE, "", finish
 
 
 def one_line(text: str, limit: int = 600) -> str:

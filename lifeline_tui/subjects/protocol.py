@@ -89,9 +89,11 @@ class SubjectError(Exception):
 
 
 class Subject(Protocol):
-    """A model under study.  `name` is what the operator typed; `simulated` marks the embedded puppets."""
+    """A model under study.  `name` is what the operator typed; `model` is the name that is asked for, with any alias resolved;
+    `simulated` marks the embedded puppets."""
 
     name: str
+    model: str
     simulated: bool
 
     async def capabilities(self) -> Capabilities:

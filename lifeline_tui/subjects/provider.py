@@ -196,10 +196,6 @@ class Provider:
         await asyncio.shield(child.ready)
         return child
 
-    async def warm(self) -> None:
-        """Starts the child, so that the first call need not wait.  Raises SubjectError."""
-        await self.ready()
-
     async def describe(self, model: str, api_base: str | None) -> dict[str, Any]:
         """The child's facts on a model.  Raises SubjectError."""
         child, number = await self.ready(), next(self._numbers)

@@ -22,7 +22,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..core.nodes import Status
-from .keys import DUMMY_KEY, OTHERWISE, dummy_key, missing_key, own_server
+from .keys import DUMMY_KEY, OPENAI_SHAPED, OTHERWISE, dummy_key, missing_key, own_server
 from .observed import Observed, cause_of, may_retry, one_line, pause, words_of
 from .redaction import Redaction, secrets
 
@@ -237,7 +237,7 @@ class Calls:
             name, provider = self.place(model, api_base)
             params = None if self.takes_all(provider, api_base) else sorted(self.listed(name, provider) - PLUMBING - RESERVED)
         except Exception as error:
-            return {"error": self.redaction.clean(one_line(str(error)))}
+            return {"error": one_line(self.redaction.clean(str(error)))}
         entry = self.priced(model, name, provider)
         facts = {"reasoning": bool(entry.get("supports_reasoning")), "prefill": bool(entry.get("supports_assistant_prefill"))}
         chat = not provider.startswith("text-completion-") and entry.get("mode") != "completion"
@@ -245,7 +245,7 @@ class Calls:
         return {"chat": chat, "params": params, **facts, "note": note}
 
     def takes_all(self, provider: str, api_base: str | None) -> bool:
-        return provider in OWN and (own_server(api_base, os.environ) or provider not in {"openai", "text-completion-openai"})
+        return provider in OWN and (own_server(api_base, os.environ) or provider not in OPENAI_SHAPED)
 
     def arguments(self, message: Mapping[str, Any]) -> tuple[Callable[..., Awaitable[Any]], dict[str, Any]]:
         """litellm's function and the arguments of a call.  A parameter that litellm does not list goes into the body as it is, so

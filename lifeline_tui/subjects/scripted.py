@@ -59,7 +59,7 @@ class ScriptedSubject:
 
     def __init__(self, name: str, path: str | Path, paced: bool = False) -> None:
         """Raises SubjectError for a file that cannot be used."""
-        self.name = name
+        self.name = self.model = name
         self.paced = paced
         self._file = Path(path).name
         self._lines = read_script(path)

@@ -37,7 +37,7 @@ class SimulatedSubject:
         """Raises SubjectError for a name that is no puppet's."""
         if name not in TRAITS:
             raise SubjectError(f"no puppet is called {name!r}; there are {', '.join(SIMULATED)}")
-        self.name = name
+        self.name = self.model = name
         self.paced = paced
         self._book = Book(book or {})
 

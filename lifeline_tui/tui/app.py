@@ -139,7 +139,7 @@ class LifelineApp(Themed[None], Guarded[None]):
             await self._show(self.session)
             return
         try:
-            session = await self.lab.open(id)
+            session = await self.lab.open(id, api_base=self.api_base if id == self.opening else "")
         except OwnedElsewhere:
             from .screens.watch import WatchScreen
 

@@ -177,7 +177,7 @@ def watch(url: str, out: str) -> None:
         async def look(self) -> None:
             await asyncio.sleep(1)
             found = {"idle": await longest(WATCH)}
-            warming = asyncio.create_task(provider.warm())
+            warming = asyncio.create_task(provider.ready())
             found["loading"] = await longest(WATCH)
             await warming
             streams = [asyncio.create_task(self.stream(str(i))) for i in range(8)]

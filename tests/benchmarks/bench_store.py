@@ -15,8 +15,9 @@ from figures import Row, by_turns, compared
 from store_cases import CALL, begin, item, reply
 
 from lifeline_tui.core.nodes import encode
-from lifeline_tui.store import Draft, Store, ulid
+from lifeline_tui.store import Draft, Store
 from lifeline_tui.store.database import Database
+from lifeline_tui.store.identity import ulid
 from lifeline_tui.store.read import _PATH
 from lifeline_tui.store.rows import NODE, to_node
 from lifeline_tui.store.search import index_batch, waiting
@@ -92,7 +93,7 @@ def large(count: int, folder: str | None) -> list[Row]:
 def appends(store: Store, empty: Store, bare: sqlite3.Connection, tips: list[str]) -> list[Row]:
     """P6: a fork commits a node, its tip and its counts; a bare insert one row of a table without any other index."""
     turn = iter(range(1_000_000))
-    forks = [store.path(node.session, node.id)[150] for node in map(store.node, _some(tips))]
+    forks = [store.path(_session(store, tip), tip)[150] for tip in _some(tips)]
     for fork in forks:
         store.own(fork.session)
     session, asked, _ = begin(empty)
@@ -122,11 +123,16 @@ def _some(tips: list[str]) -> list[str]:
     return tips[:: max(1, len(tips) // 150)]
 
 
+def _session(store: Store, node: str) -> str:
+    ((session,),) = store.connection.execute("SELECT session FROM nodes WHERE id = ?", (node,))
+    return str(session)
+
+
 def paths(store: Store, tips: list[str]) -> list[Row]:
     turn = iter(range(1_000_000))
     conn = store.connection
     some = _some(tips)
-    session = {tip: store.node(tip).session for tip in some}
+    session = {tip: _session(store, tip) for tip in some}
 
     def loop(columns: str, decoded: bool) -> Callable[[], None]:
         def walk() -> None:

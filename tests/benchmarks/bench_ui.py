@@ -184,7 +184,7 @@ def _run_screen(out: str) -> None:
     from lifeline_tui.tui.app import LifelineApp, run
 
     class Fast:
-        name, simulated = "sim/fast", True
+        name, model, simulated = "sim/fast", "sim/fast", True
 
         async def capabilities(self) -> Capabilities:
             return Capabilities()

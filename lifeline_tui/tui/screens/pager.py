@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...core.nodes import Call, Origin
-from ...core.transcript import Rendered
+from ...core.nodes import Body, Call, Origin
+from ...core.transcript import Rendered, writers
 from ..blocks import Block
 from ..show import shown_line
 from ..widgets.transcript import Transcript
@@ -54,18 +54,25 @@ class Pager(ModalScreen[None]):
             self.notify("Copied.")
 
 
-def saw(rendered: Rendered, call: Call | None) -> list[Block]:
-    """A request, message by message, with its parameters and its digest."""
+def saw(rendered: Rendered, path: Sequence[Body], call: Call | None) -> list[Block]:
+    """The request made at the end of `path`, message by message, each under all who wrote it, with its parameters and its digest."""
     if rendered.prompt is not None:
-        made = [Block("prompt", Origin.TEMPLATE, "prompt, exactly", rendered.prompt)]
+        everyone = tuple(dict.fromkeys(origin for origins in writers(path) for origin in origins))
+        made = [_message("prompt", "prompt, exactly", rendered.prompt, everyone)]
     else:
-        origins = {"assistant": Origin.MODEL}
         made = [
-            Block(f"m{number}", origins.get(message["role"], Origin.TEMPLATE), message["role"], message["content"])
-            for number, message in enumerate(rendered.messages)
+            _message(f"m{number}", message["role"], message["content"], origins)
+            for number, (message, origins) in enumerate(zip(rendered.messages, writers(path), strict=True))
         ]
     if call is not None:
         facts = {"model": call.model, "params": dict(call.params), "left out": list(call.dropped), "purpose": str(call.purpose)}
         facts |= {"digest": call.digest, "renderer": call.renderer}
         made.append(Block("call", Origin.TEMPLATE, "request", json.dumps(facts, indent=1), (), "quiet", dim=True))
     return made or [Block("none", Origin.TEMPLATE, "nothing", "Nothing has been said yet.", dim=True)]
+
+
+def _message(id: str, name: str, text: str, origins: tuple[Origin, ...]) -> Block:
+    """A message under the sign of whoever changed it: what the operator wrote, forged or edited is never shown as another's."""
+    usual = (Origin.TEMPLATE, Origin.MODEL)
+    origin = next((each for each in origins if each not in usual), origins[0] if origins else Origin.TEMPLATE)
+    return Block(id, origin, f"{name} · {', '.join(origins)}" if len(origins) > 1 or origin not in usual else name, text)

@@ -347,12 +347,11 @@ class RunScreen(Screen[None]):
         from .pager import Pager, saw
 
         node = self.session.tree[self.pointed or self.session.tip]
-        call = self.session.tree[node.parent] if isinstance(node.body, Reply) and node.parent else None
-        if call is not None and isinstance(call.body, Call):
-            shown_ = self.session.rendered(call.id, call.body.renderer != "base-1")
-            self.app.push_screen(Pager("What the subject saw", saw(shown_, call.body)))
-        else:
-            self.app.push_screen(Pager("What the subject would see here", saw(self.session.rendered(node.id), None)))
+        above = self.session.tree[node.parent] if isinstance(node.body, Reply) and node.parent else node
+        call = above.body if isinstance(above.body, Call) else None
+        rendered = self.session.rendered(above.id, call.renderer if call is not None else "")
+        title = "What the subject saw" if call is not None else "What the subject would see here"
+        self.app.push_screen(Pager(title, saw(rendered, [each.body for each in self.session.tree.path(above.id)], call)))
 
     @work
     async def action_fork_point(self, step: int) -> None:
