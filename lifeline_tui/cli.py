@@ -1,91 +1,33 @@
 """The command line: the same session code without hands, and everything that scripts rely on.
 
-Data goes to stdout, words to stderr.  Exit 0: done; 1: the work failed or is partial; 2: bad usage or bad input, one line.
+Data goes to stdout, words to stderr.  Exit 0: done; 1: the work failed or is partial; 2: bad usage or bad input, one line; 130: it was
+stopped with control-c, and everything that had arrived is saved.
+
+Here are the commands on sessions; those that need none are in cli_tools.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from . import __version__
+from .cli_terms import answering, db_option, fail, notebook, put, reading, sample, say
+from .cli_tools import tools
 from .config import load_config
 from .core.text import visible, visible_line
-from .exporters import FORMATS, ExportError, ExportFailed
+from .exporters import FORMATS
 from .lab import Lab
-from .loading import BadFile
 from .opening import database, open_app
-from .store import BadReference, Reader, Store, StoreError
-from .subjects.protocol import Deadlines, SubjectError
-
-BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
-
-
-def _file(db: str | None) -> Path:
-    return database(load_config(), db)
-
-
-def say(text: str) -> None:
-    """Words for the operator."""
-    click.echo(visible(text), err=True)
-
-
-def put(data: Any) -> None:
-    """One JSON line of data; ASCII, so that no terminal is ever sent what a model wrote."""
-    click.echo(json.dumps(data, ensure_ascii=True))
-
-
-def fail(code: int, error: object) -> NoReturn:
-    say(f"lifeline: {visible_line(str(error), 1000)}")
-    sys.exit(code)
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """Errors become one line and an exit code."""
-    from .core.plan import SelectionError
-
-    try:
-        yield
-    except ExportFailed as error:
-        fail(1, error)
-    except (*BAD_INPUT, SelectionError) as error:
-        fail(2, error)
-    except StoreError as error:
-        fail(1, error)
-    except KeyboardInterrupt:
-        fail(130, "stopped; everything that arrived is saved")
-
-
-def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--db`, which may also stand before the command."""
-    return click.option(
-        "--db",
-        metavar="FILE",
-        callback=lambda context, option, value: value or context.find_root().params.get("db"),
-        help="The notebook's file (else LIFELINE_DB, the config, or the user data folder).",
-    )(command)
-
-
-@contextmanager
-def reading(db: str | None) -> Iterator[Reader]:
-    """The notebook, read only, as it is at this moment.  Raises StoreError where there is none."""
-    with Reader(_file(db)) as store, store.moment():
-        yield store
-
-
-def sample(text: str) -> dict[str, str]:
-    return {"epilog": f"\b\nExample: {text}"}
+from .store import Store
+from .subjects.protocol import Deadlines
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -96,6 +38,10 @@ def cli(context: click.Context, db: str | None) -> None:
     """A terminal laboratory for exploratory probing of language models.  Without a command it opens the app."""
     if context.invoked_subcommand is None:
         sys.exit(open_app(db=db))
+
+
+for tool in tools.commands.values():
+    cli.add_command(tool)
 
 
 @cli.command("open", **sample("lifeline open --plan liar-realtime --model sim/anxious"))
@@ -190,7 +136,7 @@ def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> 
     from .headless import session_line
 
     with answering():
-        if not (file := _file(db)).exists():
+        if not (file := notebook(db)).exists():
             say(f"no notebook yet at {file}; it is made with the first session")
             return
     with answering(), reading(db) as store:
@@ -198,6 +144,8 @@ def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> 
         if search is not None:
             found = store.sessions_saying(search) | {row.id for row in store.sessions(search, include_hidden=every, limit=None)}
             rows = [row for row in rows if row.id in found]
+            if not rows:
+                say(f"nothing found: no session is called {search!r}, and in none was it said")
         for row in rows:
             line = session_line(store, row)
             if as_json:
@@ -272,241 +220,11 @@ def _print_columns(context: click.Context) -> None:
 def import_(file: Path, db: str | None) -> None:
     """Import a session-jsonl file, whole or not at all."""
     from .importers.session_jsonl import read
+    from .interventions import scriptable
 
-    with answering(), Store(_file(db)) as store:
-        session, new = read(store, file)
+    with answering(), Store(notebook(db)) as store:
+        session, new = read(store, file, scriptable())
     say(f"{new} new rows in session {session}" if new else f"session {session} was here already, unchanged")
-
-
-@cli.group(no_args_is_help=False)
-def packs() -> None:
-    """Puzzle packs: list, show, check."""
-
-
-@packs.command("list", **sample("lifeline packs list"))
-@click.option("--json", "as_json", is_flag=True)
-def packs_list(as_json: bool) -> None:
-    """List packs: the shipped ones and your own."""
-    from .packs import load_pack, pack_names
-
-    with answering():
-        for name in pack_names():
-            pack = load_pack(name)
-            if as_json:
-                put({"name": pack.name, "about": pack.about, "puzzles": len(pack.puzzles)})
-            else:
-                click.echo(f"{pack.name:20} {len(pack.puzzles):4} puzzles  {visible_line(pack.about)}")
-
-
-@packs.command("show", **sample("lifeline packs show starter"))
-@click.argument("pack")
-@click.option("--json", "as_json", is_flag=True)
-def packs_show(pack: str, as_json: bool) -> None:
-    """Show a pack's puzzles with their keys and fakes."""
-    from .core.nodes import as_data
-    from .packs import load_pack
-
-    with answering():
-        for puzzle in load_pack(pack).puzzles:
-            if as_json:
-                put(as_data(puzzle))
-                continue
-            click.echo(f"{visible_line(puzzle.id)}  {puzzle.stratum}  key {visible_line(puzzle.answer.value)}")
-            click.echo(visible(puzzle.text))
-            for fake in puzzle.fakes:
-                click.echo(f"  fake {visible_line(fake.value)}: {visible_line(fake.error)}")
-            click.echo("")
-
-
-@packs.command("check", **sample("lifeline packs check"))
-@click.argument("pack", nargs=-1)
-def packs_check(pack: tuple[str, ...]) -> None:
-    """Prove every key again with two independent solvers, and every fake wrong.  A key that nobody can prove is no failure."""
-    from .packs import check_pack, load_pack, pack_names
-
-    wrong = 0
-    with answering():
-        for name in pack or pack_names():
-            findings = check_pack(load_pack(name))
-            for finding in findings:
-                if not finding.ok:
-                    mark = "not proved" if finding.ok is None else "WRONG"
-                    where = f"{visible_line(name)}: {visible_line(finding.puzzle_id)}"
-                    click.echo(f"{where}: {mark}: {visible_line(finding.how, 1000)}")
-            bad = sum(finding.ok is False for finding in findings)
-            proved = sum(finding.ok is True for finding in findings)
-            wrong += bad
-            click.echo(f"{visible_line(name)}: {proved} of {len(findings)} keys proved, {bad} wrong")
-    sys.exit(1 if wrong else 0)
-
-
-@cli.group(no_args_is_help=False)
-def plans() -> None:
-    """Plans: list, show, check."""
-
-
-@plans.command("list", **sample("lifeline plans list"))
-@click.option("--json", "as_json", is_flag=True)
-def plans_list(as_json: bool) -> None:
-    """List plans: the shipped ones and your own."""
-    from .interventions import scriptable
-    from .plans import load_plan, plan_names
-
-    with answering():
-        for name in plan_names():
-            plan = load_plan(name, scriptable())
-            if as_json:
-                put({"name": plan.name, "about": plan.about})
-            else:
-                click.echo(f"{plan.name:22} {visible_line(plan.about)}")
-
-
-@plans.command("show", **sample("lifeline plans show liar-realtime"))
-@click.argument("plan")
-def plans_show(plan: str) -> None:
-    """Show a plan's file."""
-    from .loading import decoded, find, read_bytes
-
-    with answering():
-        path = find("sessions", plan)
-        click.echo(visible(decoded(read_bytes(path), path)), nl=False)
-
-
-@plans.command("check", **sample("lifeline plans check my-plan.yaml"))
-@click.argument("plan", nargs=-1)
-def plans_check(plan: tuple[str, ...]) -> None:
-    """Check plans: every field, the pack they draw on, and the actions they script."""
-    from .core.plan import choose
-    from .interventions import scriptable
-    from .packs import load_pack
-    from .plans import load_plan, plan_names
-
-    with answering():
-        for name in plan or plan_names():
-            loaded = load_plan(name, scriptable())
-            puzzles = choose(loaded.puzzles, load_pack(loaded.puzzles.pack).puzzles, loaded.seed)
-            click.echo(f"{loaded.name}: {len(puzzles)} puzzles, {len(loaded.then or loaded.steps)} scripted actions")
-
-
-@cli.command(**sample("lifeline models"))
-@click.option("--json", "as_json", is_flag=True)
-def models(as_json: bool) -> None:
-    """List subjects that can be chosen here."""
-    from .models import local_offers, offers
-
-    with answering():
-        for offer in offers(load_config().models) + local_offers():
-            if as_json:
-                put(
-                    {
-                        "model": offer.model,
-                        "about": offer.about,
-                        "api_base": offer.api_base,
-                        "simulated": offer.model.startswith("sim/"),
-                    }
-                )
-            else:
-                click.echo(f"{visible_line(offer.model):40} {visible_line(offer.about)} {visible_line(offer.api_base)}".rstrip())
-
-
-@cli.command(**sample("lifeline probe --model anthropic/claude-sonnet-4-5"))
-@click.option("--model", required=True)
-@click.option("--api-base", default="", metavar="URL")
-def probe(model: str, api_base: str) -> None:
-    """Ask what a model's backend takes, with one cheap call: a JSON object.  Sixteen tokens are asked for, so `truncated` is fine."""
-    from .headless import probe_model
-
-    with answering():
-        config = load_config()
-        result = asyncio.run(probe_model(Lab(config, database(config), paced=False), model, api_base))
-    put(result)
-    sys.exit(0 if result["status"] in ("complete", "truncated") else 1)
-
-
-@cli.command(**sample("""echo '{"text": "ANSWER: 38"}' | lifeline parse"""))
-def parse() -> None:
-    """Read replies: JSON lines {"text": …} in, one reading a line out."""
-    from .core.replies import parse as read
-
-    for _, row in _lines("text"):
-        word = row.get("word", "lifeline")
-        found = read(row["text"], word=word if isinstance(word, str) else "lifeline")
-        put(
-            {
-                "action": str(found.action),
-                "answer": found.answer,
-                "difficulty": found.difficulty,
-                "confidence": found.confidence,
-                "flags": list(found.flags),
-            }
-        )
-
-
-@cli.command(**sample("""echo '{"type": "int", "key": "38", "answer": "38.0"}' | lifeline grade"""))
-def grade() -> None:
-    """Grade answers: JSON lines {"type", "key", "answer", "tolerance"?} in, one grade a line out."""
-    from .core.grading import grade as judge
-    from .core.puzzle import ANSWER_TYPES, Answer
-
-    for number, row in _lines("type", "key"):
-        if row["type"] not in ANSWER_TYPES:
-            fail(2, f"line {number} of the input: type must be one of {', '.join(ANSWER_TYPES)}, not {row['type']!r}")
-        answer = row.get("answer")
-        key = Answer(row["type"], _text(row["key"]), _text(row.get("tolerance") or ""))
-        put({"grade": str(judge(key, None if answer is None else _text(answer)))})
-
-
-def _text(value: Any) -> str:
-    """A JSON value as it would be written in a pack or by a subject."""
-    if isinstance(value, list):
-        return f"({', '.join(_text(item) for item in value)})"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _lines(first: str, *others: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """JSON objects from stdin with their line numbers, each with text under the name `first` and something under the others.
-    Numbers stay as they are spelled."""
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
-        except (ValueError, RecursionError) as error:
-            fail(2, f"line {number} of the input is not JSON: {error}")
-        if not isinstance(row, dict) or not isinstance(row.get(first), str) or any(row.get(name) is None for name in others):
-            fail(2, f"line {number} of the input must be an object with {' and '.join((first, *others))}")
-        yield number, row
-
-
-@cli.command(**sample("lifeline verify"))
-@db_option
-def verify(db: str | None) -> None:
-    """Recompute every hash, digest and count, and check that history is guarded."""
-    from .core.transcript import call_digest
-    from .store.verify import verify as check
-
-    with answering(), Reader(_file(db)) as store:
-        findings = check(store, digest_of=call_digest)
-    for finding in findings:
-        click.echo(visible_line(str(finding), 1000))
-    if findings:
-        sys.exit(1)
-    say("clean: every hash, digest and count is as it was written (this proves alteration, not removal)")
-
-
-@cli.command(**sample("lifeline doctor"))
-@db_option
-def doctor(db: str | None) -> None:
-    """Say what this installation has, and what may bite."""
-    from .headless import doctor_lines
-
-    bad = False
-    with answering():
-        config = load_config()
-        for ok, line in doctor_lines(config, database(config, db)):
-            bad |= not ok
-            click.echo(f"{'ok ' if ok else 'BAD'} {visible_line(line, 500)}")
-    sys.exit(1 if bad else 0)
 
 
 def _fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

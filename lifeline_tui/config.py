@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .loading import MAX_DEPTH, BadFile, Entry, decoded, read_bytes, user_folder
+from .loading import MAX_DEPTH, BadFile, Entry, decoded, listed, read_bytes, user_folder
 from .subjects.protocol import Deadlines
 
 MAX_BYTES = 20_000  # tomllib takes time with the square of a dotted key's length
@@ -20,6 +20,7 @@ MAX_BYTES = 20_000  # tomllib takes time with the square of a dotted key's lengt
 # Text, not compiled: where there is no file, the first paint does not wait for them.
 _SECRET = r"(?i)key|token|secret|passw|auth|header|credential"
 _HEADER = r"\s*\[\s*([^\[\]]+?)\s*\]"
+_PART = r"\"[^\"]*\"|'[^']*'|[^.\s]+"
 _FIELD = r"\s*([A-Za-z0-9_.\"'-]+)\s*="
 
 
@@ -58,12 +59,35 @@ def default_db() -> Path:
 
 def load_config(path: Path | None = None) -> Config:
     """The settings in a file, by default the user's own; those of a file that does not exist are the defaults.  Raises BadFile."""
+    config, wrong = look_at_config(path)
+    if wrong:
+        raise wrong[0]
+    return config
+
+
+def look_at_config(path: Path | None = None) -> tuple[Config, list[BadFile]]:
+    """The settings in a file, and all that is wrong with their values: for the doctor, who names each.  Raises BadFile where the file
+    itself cannot be read, or is not of a config's shape."""
     path = path or config_path()
-    return parse(read_bytes(path, MAX_BYTES), path) if os.path.lexists(path) else Config()
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Config(), []
+    except OSError:
+        pass  # reading it says what is wrong
+    return look_at(read_bytes(path, MAX_BYTES), path)
 
 
 def parse(data: bytes, file: str | Path) -> Config:
     """The settings in TOML `data`.  Raises BadFile."""
+    config, wrong = look_at(data, file)
+    if wrong:
+        raise wrong[0]
+    return config
+
+
+def look_at(data: bytes, file: str | Path) -> tuple[Config, list[BadFile]]:
+    """The settings in TOML `data`, and all that is wrong with their values.  Raises BadFile."""
     entry = _read(decoded(data, file), file)
     _refuse_secrets(entry)
     config = Config(
@@ -71,12 +95,53 @@ def parse(data: bytes, file: str | Path) -> Config:
         theme=entry.text("theme", ""),
         glyphs=entry.choice("glyphs", ("unicode", "ascii"), "unicode"),
         db=entry.text("db", ""),
-        keys={name: entry.child("keys").text(name) for name in entry.child("keys").names()},
+        keys={name: _keys(entry.child("keys"), name) for name in entry.child("keys").names()},
         models={name: _model(entry.child("models").child(name)) for name in entry.child("models").names()},
         deadlines=_deadlines(entry.child("deadlines")),
     )
     entry.done()
-    return config
+    wrong = [*_wrong_models(entry, config), *_wrong_keys(entry.child("keys"), config.keys)]
+    return config, sorted(wrong, key=lambda error: error.line or 0)
+
+
+def _wrong_models(entry: Entry, config: Config) -> Iterator[BadFile]:
+    """What no subject could be made of.  Whether a provider knows a model, only the provider can say."""
+    if config.model and "/" not in config.model and config.model not in config.models:
+        known = listed(["sim/anxious", *config.models], "or")
+        yield entry.entry("model").bad(f"names no model: write provider/model as litellm does, or {known}")
+    for name, model in config.models.items():
+        if "/" not in model.model:
+            found = entry.child("models").child(name).entry("model")
+            yield found.bad("names no model: write provider/model as litellm does")
+
+
+def _wrong_keys(entry: Entry, keys: Mapping[str, str]) -> Iterator[BadFile]:
+    """Keys that no keyboard has, and keys that two names of one screen are bound to."""
+    if not keys:
+        return
+    from .keyboard import no_key, spelled
+
+    bound: dict[tuple[str, str], str] = {}
+    for name, chosen in keys.items():
+        for key in chosen.split(","):
+            if not spelled(key):
+                yield entry.entry(name).bad(no_key(key))
+            elif (other := bound.setdefault((screen_of(name), key), name)) != name:
+                yield entry.entry(name).bad(f"'{key}' is the key of {other} too: give one of them another")
+
+
+def screen_of(name: str) -> str:
+    """The screen that a binding's name belongs to; "" for that of a session."""
+    return name.rpartition(".")[0]
+
+
+def _keys(entry: Entry, name: str) -> str:
+    """Keys as Textual spells them; what is no key, as it is written."""
+    from .keyboard import spelled
+
+    if isinstance(entry.entry(name).value, dict):
+        raise entry.entry(name).bad(f'a name with a dot stands in quotes: "{name}.…" = "f5"')
+    return ",".join(spelled(key.strip()) or key.strip() for key in entry.text(name).split(","))
 
 
 def _model(entry: Entry) -> Model:
@@ -201,4 +266,4 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _dotted(name: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in name.split("."))
+    return tuple(part.strip("\"'") for part in re.findall(_PART, name))

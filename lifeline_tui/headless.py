@@ -1,20 +1,16 @@
-"""What the command line does with sessions: runs, recorded replay, the JSON of a session, a probe and the doctor's findings."""
+"""What the command line does with sessions: runs, recorded replay, the JSON of a session, and a probe."""
 
 from __future__ import annotations
 
 import asyncio
-import platform
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from .actions import Refusal
 from .calling import Change, PassedOver, Waiting
-from .config import Config
 from .core.judge import judge
 from .core.nodes import Assistant, Call, Node, Reply, Root, User, as_data, canonical, encode, text_of
 from .core.state import State, apply
@@ -23,10 +19,9 @@ from .core.transcript import call_digest
 from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
-from .loading import user_folder
 from .script import broken
 from .session import Session
-from .store import Reader, StoreError
+from .store import Reader
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Delta, End, Request, Retry
 
@@ -136,7 +131,6 @@ class Progress:
 def summary(session: Session, status: str) -> dict[str, Any]:
     """What `run --json` prints: counts over the trunk's attempts, both scores, and how the run ended."""
     state = session.state()
-    counts = asdict(state.tally())
     return {
         "session": session.id,
         "branch": session.branch,
@@ -144,12 +138,8 @@ def summary(session: Session, status: str) -> dict[str, Any]:
         "model": session.subject.name,
         "seed": state.root.seed,
         "simulated": session.subject.simulated,
-        "attempts": counts["attempts"],
-        "answered": counts["answered"],
         "lifelines_offered": state.offered,
-        **{
-            name: counts[name] for name in ("lifelines_used", "abstained", "violations", "right", "wrong", "ungradable", "unparsed")
-        },
+        **asdict(state.tally()),
         "score_true": state.score_true,
         "score_shown": state.score_shown,
         "status": status,
@@ -297,38 +287,3 @@ async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
         "finish_reason_raw": end.finish_raw,
         "model_returned": end.model,
     }
-
-
-def doctor_lines(config: Config, db: Path) -> Iterator[tuple[bool, str]]:
-    """(fine, sentence) for each thing that a user may trip over."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    yield sys.version_info >= (3, 11), f"Python {platform.python_version()} on {platform.system()}"
-    for package in ("textual", "litellm", "sqlite-utils", "pyyaml"):
-        try:
-            yield True, f"{package} {version(package)}"
-        except PackageNotFoundError:
-            yield False, f"{package} is not installed: install lifeline-tui again"
-    known = sqlite3.sqlite_version_info >= (3, 51, 3)
-    note = "" if known else ": has a rare fault with two writing connections, which this tool's lock keeps from happening"
-    yield True, f"SQLite {sqlite3.sqlite_version}{note}"
-    if db.exists():
-        mode = db.stat().st_mode & 0o777
-        yield (
-            mode & 0o077 == 0,
-            f"{db} can be read by {'you alone' if mode & 0o077 == 0 else f'others (mode {mode:o}): chmod 600 it'}",
-        )
-        try:
-            with Reader(db) as store:
-                yield True, f"{len(store.sessions(include_hidden=True, limit=None))} sessions in it"
-        except StoreError as error:
-            yield False, str(error)
-    else:
-        yield True, f"no notebook yet at {db}; it is made with the first session"
-    from .packs import pack_names
-    from .plans import plan_names
-
-    yield bool(plan_names()), f"plans: {', '.join(plan_names()) or 'none found: install lifeline-tui again'}"
-    yield bool(pack_names()), f"packs: {', '.join(pack_names()) or 'none found: install lifeline-tui again'}"
-    yield True, f"your own config, plans and prompts: {user_folder()}"
-    yield True, f"default subject: {config.model or 'sim/anxious'}"

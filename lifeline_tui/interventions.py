@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from .actions import Act, Context, Effect, Field, Fields, Intervention, Refusal, Refuse, Values, attempt_in
 from .core.grading import grade, same
@@ -144,7 +145,8 @@ def next_step(state: State, context: Context, values: Values) -> Effect:
     if alone(state, context):
         return Effect(turn=context.queue, call=Purpose.STEP)
     if attempt := violated(state):
-        return Effect(turn=(*context.queue, violation(attempt, context.templates, state.plan.lifeline_word)), call=Purpose.STEP)
+        again = replace(violation(attempt, context.templates, state.plan.lifeline_word), score_shown=state.score_shown)
+        return Effect(turn=(*context.queue, again), call=Purpose.STEP)
     opening = () if state.posed else (rules(state.plan, context.templates, len(state.root.puzzles), state.root.seed),)
     if state.plan.presentation == "batch":
         size = state.plan.batch_size
@@ -502,7 +504,9 @@ def override(state: State, context: Context, values: Values) -> Effect:
         verdict_, answer = ("n/a" if values["action"] == "lifeline" else "ungradable"), None
     elif verdict_ == "auto":
         verdict_ = str(grade(attempt.puzzle.answer, answer))
-    said = (("action", values["action"]), ("answer", answer), ("grade", verdict_))
+    said: list[tuple[str, Any]] = [("action", values["action"]), ("answer", answer), ("grade", verdict_)]
+    if "abstained" in attempt.flags and verdict_ in ("right", "wrong"):
+        said.append(("flags", [flag for flag in attempt.flags if flag != "abstained"]))
     return Effect(remarks=tuple(Remark(name, value, puzzle, "operator", node=attempt.reply) for name, value in said))
 
 

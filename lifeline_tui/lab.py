@@ -127,6 +127,14 @@ class Lab:
         with Reader(self.db) as store:
             return store.search(text)
 
+    async def rename(self, id: str, title: str) -> None:
+        """Gives a stored session another title.  Raises StoreError, also where another process owns it."""
+        await self.writer(self.writer.store.rename, id, title)
+
+    async def hide(self, id: str, hidden: bool) -> None:
+        """Takes a stored session out of the lists, or back in.  Raises StoreError, also where another process owns it."""
+        await self.writer(self.writer.store.hide, id, hidden)
+
     async def close(self) -> None:
         """Ends the provider child and closes the store."""
         await self.models.close()

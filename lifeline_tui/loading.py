@@ -386,18 +386,29 @@ def resources(kind: str) -> dict[str, Path]:
 
 
 def files_in(base: Path, kind: str) -> dict[str, Path]:
-    """Name -> file of one base folder; nothing if there is none.  A link that leads out of the base is passed over."""
+    """Name -> file of one base folder; nothing if there is none.  A link that leads out of the base is passed over.  Raises BadFile
+    for a folder that cannot be read: what ships would otherwise stand in silence for the user's own."""
     suffix = KINDS[kind][1]
     found: dict[str, Path] = {}
     try:
         inside = base.resolve()
         for file in (base / kind).iterdir():
             named = file.suffix == suffix and SLUG.fullmatch(file.stem)
-            if named and file.resolve().is_relative_to(inside) and file.is_file():
+            if named and _leads(file).is_relative_to(inside) and file.is_file():
                 found[file.stem] = file
-    except (OSError, RuntimeError):  # no such folder, or links in a circle
+    except (FileNotFoundError, NotADirectoryError):
         return found
+    except (OSError, RuntimeError) as error:
+        raise BadFile(base / kind, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return found
+
+
+def _leads(file: Path) -> Path:
+    """Where a file really is; nowhere in particular for links in a circle."""
+    try:
+        return file.resolve()
+    except RuntimeError:
+        return Path()
 
 
 def find(kind: str, name_or_path: str | Path) -> Path:

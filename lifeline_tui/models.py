@@ -48,6 +48,11 @@ class Offer:
     api_base: str = ""
 
 
+def simulated(name: str) -> bool:
+    """Whether the subject `name` is no model at all: an embedded puppet, or replies from a file."""
+    return name in SIMULATED or name.startswith(SCRIPTED)
+
+
 class Models:
     """Makes subjects.  Holds the provider child, which is started when a litellm subject first needs it."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .config import Config, default_db, load_config
 from .core.text import visible_line
-from .loading import BadFile
+from .loading import BadFile, resources
 
 
 def database(config: Config, given: str | None = None) -> Path:
@@ -28,6 +28,7 @@ def open_app(
     try:
         config = load_config()
         path = database(config, db)
+        resources("sessions")  # said here where it cannot be read: the start screen could only break on it
     except BadFile as error:
         print(f"lifeline: {visible_line(str(error), 500)}", file=sys.stderr)  # noqa: T201
         return 2

@@ -33,7 +33,7 @@ from .core.nodes import (
 from .core.plan import Plan
 from .core.puzzle import Puzzle
 from .core.schedule import due
-from .core.state import State, apply
+from .core.state import fold
 from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
 from .core.tree import Tree
 from .core.wording import Templates, system
@@ -431,8 +431,7 @@ async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templ
 def judge_interrupted(store: Store, path: list[Node], reply: Reply) -> list[Remark]:
     """What the machine says about the reply that closes an interrupted call: it is judged as any other incomplete one."""
     tree = Tree(path, store.annotations(path[0].session, [node.id for node in path]))
-    state = State()
-    for node in path:
-        state = apply(state, node, tree.said(node.id))
+    state = fold(path, tree.said)
     call = path[-1].body
-    return judge(state, reply, call if isinstance(call, Call) else None, "")
+    branch = next((each.name for each in store.branches(path[0].session) if each.tip == path[-1].id), "")
+    return judge(state, reply, call if isinstance(call, Call) else None, branch)

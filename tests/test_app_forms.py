@@ -57,6 +57,31 @@ async def test_a_fake_says_what_it_does(tmp_path: Path) -> None:
         assert (told.shown, told.truthful) == ("999", False)
 
 
+async def test_another_puzzle_brings_its_own_fakes_and_its_own_reading(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "n", "f")
+        session = app.session
+        assert session is not None
+        first, second = ({fake.value for fake in puzzle.fakes} for puzzle in session.root.puzzles[:2])
+        assert preview(app).splitlines()[1].removeprefix("The correct answer is ").rstrip(".") in second
+        await press(pilot, "left")
+        assert any(f"for puzzle 1 is {fake}." in preview(app) or f"{fake}." in preview(app) for fake in first)
+        await press(pilot, "escape", "g", "left")
+        attempt = session.state().attempts[0]
+        assert app.screen.query_one("#field-answer", Input).value == (attempt.answer or "")
+        assert "puzzle 1, " in preview(app)
+        await press(pilot, "enter")
+        assert session.state().attempts[0].answer == attempt.answer
+
+
+async def test_a_fake_says_that_it_takes_the_place_of_a_queued_key_and_no_short_word_is_kept(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "r", "f")
+        assert "In the place of what is queued now:" in preview(app)
+        await press(pilot, "tab", "tab", *"42", "escape", "f")
+        assert app.screen.query_one("#field-typed", Input).value == ""
+
+
 async def test_the_right_answer_is_no_fake(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
         await press(pilot, "n", "f", "tab", "tab")
@@ -127,9 +152,9 @@ def _not_suspended(app: object) -> object:
 async def test_notes_labels_and_overrides_stand_beside_the_reply(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
         await press(pilot, "n", "l", *"W3", "enter", "m", "semicolon", *"odd", "ctrl+s")
-        tags = " ".join(transcript(app).blocks[-1].tags)
-        for words in ("label W3", "bookmarked", "note: odd"):
-            assert words in tags
+        reply, note = transcript(app).blocks[-2:]
+        assert {"label W3", "bookmarked"} <= set(reply.tags)
+        assert (note.heading, note.text, note.tags) == ("note", "odd", ("never shown to the subject",))
         assert app.session is not None
         grade = app.session.state().attempts[0].grade
         other = "wrong" if grade == "right" else "right"

@@ -108,3 +108,18 @@ async def test_a_session_of_another_process_is_watched_live_and_then_taken_over(
     finally:
         other.kill()
         other.communicate()
+
+
+async def test_a_session_whose_wordings_cannot_be_used_is_not_opened_and_says_why(tmp_path: Path, monkeypatch) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, _):
+        assert app.session is not None
+        id = app.session.id
+    monkeypatch.setenv("LIFELINE_HOME", str(tmp_path))
+    wordings = tmp_path / "prompts" / "interventions"
+    wordings.mkdir(parents=True)
+    (wordings / "challenge.txt").write_text("{{bogus}}")
+    async with running(tmp_path) as (app, pilot):
+        app.resume(id)
+        await rest(pilot)
+        assert "challenge.txt:1: {{bogus}} is not known here" in said(app)
+        assert isinstance(app.screen, StartScreen)

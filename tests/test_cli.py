@@ -33,9 +33,9 @@ RUN_KEYS = [
     "model",
     "seed",
     "simulated",
+    "lifelines_offered",
     "attempts",
     "answered",
-    "lifelines_offered",
     "lifelines_used",
     "abstained",
     "violations",
@@ -190,6 +190,73 @@ def test_a_wrong_config_is_a_line_for_every_command(empty_home: Path) -> None:
         done = lifeline(*words)
         assert done.code == 2, words
         assert "config.toml:2: bogus: " in done.sentence
+
+
+ILL = """\
+model = 3
+theme = "purple"
+[keys]
+next = "banana"
+reveal = "semicolon"
+fake = "f9"
+"sessions.leave" = "f9"
+nope = "f1"
+undoo = "f2"
+praise = "f9"
+"start.quit" = "x"
+"""
+FOUND = [
+    "{config}:1: model: names no model: write provider/model",
+    "{config}:4: keys.next: names no key of a keyboard: ",
+    "{config}:10: keys.praise: 'f9' is the key of fake too: ",
+    "{config}: theme: there is no theme 'purple'; there are lifeline-dark, ",
+    "{config}: keys.reveal: 'semicolon' is the key of note too, which then has none: ",
+    "{config}: keys.nope: a key does nothing of this name; did you mean 'note'?",
+    "{config}: keys.undoo: a key does nothing of this name; did you mean 'undo'?",
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the operator's settings are read from."""
+    monkeypatch.setenv("LIFELINE_HOME", str(tmp_path))
+    return tmp_path / "config.toml"
+
+
+def bad(*words: str) -> list[str]:
+    done = lifeline("doctor", *words)
+    found = [line.removeprefix("BAD ") for line in done.out.splitlines() if line.startswith("BAD ")]
+    assert (done.code, done.err) == (bool(found), "")
+    return found
+
+
+def test_the_doctor_names_all_that_is_wrong_with_a_config(config: Path) -> None:
+    config.write_text(ILL)
+    found = bad()
+    assert len(found) == len(FOUND)
+    for line, wanted in zip(found, FOUND, strict=True):
+        assert line.startswith(wanted.format(config=config))
+    config.write_text("[[keys]]")
+    assert bad() == [f"{config}:1: keys: must be fields with values, not a list"]
+    config.write_text('model = "sim/nope"')
+    assert bad()[0].startswith(f"{config}: model: There is no embedded subject 'sim/nope'")
+    config.write_text('model = "fast"\ntheme = "nord"\n[keys]\nnext = "r"\nreveal = "n,f5"\n[models.fast]\nmodel = "openai/x"')
+    assert bad() == []
+
+
+def test_the_doctor_names_a_folder_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFELINE_HOME", "/" + "x" * 300)
+    assert [line.partition(": cannot be read: ")[2] for line in bad()[:2]] == ["File name too long"] * 2
+
+
+def test_the_names_of_keys_are_those_of_every_screen_and_widget() -> None:
+    from lifeline_tui.doctor import bindings
+    from lifeline_tui.interventions import TABLE
+    from lifeline_tui.keyboard import spelled
+
+    usual = bindings()
+    assert usual.keys() >= TABLE.keys() | {"quit", "peek", "sessions.leave", "form.send", "tree.fold", "transcript.next"}
+    assert [key for keys in usual.values() for key in keys.split(",") if spelled(key) != key] == []
 
 
 # Runs
@@ -393,6 +460,10 @@ def test_search_finds_what_was_said_and_what_it_is_called() -> None:
     assert found("rational") == {other["session"]}
     assert found("there is no such word") == set()
     assert found('"*') == set()
+    done = lifeline("sessions", "--search", "no such\x1bword")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "nothing found: no session is called 'no such\\x1bword', and in none was it said\n"
+    assert lifeline("sessions", "--search", "rational").err == ""
     with Store(os.environ["LIFELINE_DB"]) as store:
         while store.index():
             pass
@@ -406,7 +477,7 @@ def test_a_recorded_replay_proves_every_node() -> None:
     assert all(step["faithful"] for step in done.data)
     (shown,) = lifeline("show", summary["session"], "--json").data
     assert [step["node"] for step in done.data] == [node["id"] for node in shown["nodes"]]
-    assert lifeline("replay", summary["session"]).out.startswith("[root]")
+    assert lifeline("replay", summary["session"]).out.startswith("[root sim/anxious SIMULATED]")
 
 
 def test_a_replay_that_differs_is_a_failure_that_names_the_node(scratch: Path) -> None:
@@ -715,10 +786,10 @@ def test_hostile_files_are_named_and_not_obeyed(scratch: Path) -> None:
 
 
 FAULTY = f"""
-from lifeline_tui import cli
+from lifeline_tui import cli, cli_tools
 def wrong(*args):
     raise ValueError({HOSTILE!a})
-cli.load_config = wrong
+cli_tools.load_config = wrong
 cli.main()
 """
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lifeline_tui.config import Config, Model, config_path, default_db, load_config, parse
 from lifeline_tui.core.text import visible_line
+from lifeline_tui.keyboard import spelled
 from lifeline_tui.loading import BadFile
 from lifeline_tui.subjects.protocol import Capabilities, Deadlines
 
@@ -77,6 +78,15 @@ def test_a_file_that_is_not_there_leaves_the_defaults(tmp_path: Path, monkeypatc
     assert default_db().name == "lifeline.db"
 
 
+def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    assert load_config(tmp_path / "file" / "config.toml") == Config()
+    for path in (tmp_path / "loop", tmp_path / "loop" / "config.toml", tmp_path / ("x" * 300) / "config.toml", tmp_path):
+        with pytest.raises(BadFile, match=r"cannot be read|not a regular file"):
+            load_config(path)
+
+
 WRONG = [
     ('modle = "x"', "c.toml:1: modle: is not a field here; did you mean 'model'?"),
     ("\n[deadlines]\nconect = 5", "c.toml:3: deadlines.conect: is not a field here; did you mean 'connect'?"),
@@ -87,6 +97,23 @@ WRONG = [
     ("model = [1]", "c.toml:1: model: must be text, not a list"),
     ('keys = "w"', "c.toml:1: keys: must be fields with values, not 'w'"),
     ("[models.a]\n", "c.toml:1: models.a.model: is missing"),
+    ("model = 3", "c.toml:1: model: names no model: write provider/model as litellm does, or sim/anxious"),
+    (
+        'model = "b"\n[models.a]\nmodel = "x/y"',
+        "c.toml:1: model: names no model: write provider/model as litellm does, or sim/anxious or a",
+    ),
+    ('[models.a]\nmodel = "x"', "c.toml:2: models.a.model: names no model: "),
+    (
+        '[keys]\nnext = "banana"',
+        "c.toml:2: keys.next: names no key of a keyboard: write one character, or a name such as space, f5",
+    ),
+    ('[keys]\nnext = "n,hold+f5"', "c.toml:2: keys.next: names no key of a keyboard: "),
+    ('[keys]\nnext = "ctrl+"', "c.toml:2: keys.next: names no key of a keyboard: "),
+    ('[keys]\nnext = "n,,x"', "c.toml:2: keys.next: has a comma with no key beside it"),
+    ('[keys]\nnext = "x"\nreveal = "f5, x"', "c.toml:3: keys.reveal: 'x' is the key of next too: give one of them another"),
+    ('[keys]\nnext = ";"\nreveal = "semicolon"', "c.toml:3: keys.reveal: 'semicolon' is the key of next too"),
+    ('[keys]\ntree.up = "x"', "c.toml:1: keys.tree: a name with a dot stands in quotes: "),
+    ('[keys]\n"tree.up" = "x"\n"tree.down" = "x"', "c.toml:3: keys.tree.down: 'x' is the key of tree.up too"),
     (
         '[models.a]\nmodel = "x"\n[models.a.capabilities]\nprefil = true',
         "c.toml:4: models.a.capabilities.prefil: is not a field here; did you mean 'prefill'?",
@@ -109,6 +136,30 @@ def test_a_wrong_setting_is_answered_with_the_place_and_a_sentence(text: str, sa
         load_config(Path("c.toml"))
     assert str(caught.value).startswith(said)
     assert time.process_time() - start < 1
+
+
+def test_keys_arrive_as_textual_spells_them_and_each_screen_has_its_own() -> None:
+    text = '[keys]\nnext = " ; , shift+ctrl+up,A"\ncancel = "ctrl+g,+"\n"sessions.leave" = "ctrl+g"'
+    assert parse(text.encode(), "c.toml").keys == {
+        "next": "semicolon,ctrl+shift+up,A",
+        "cancel": "ctrl+g,plus",
+        "sessions.leave": "ctrl+g",
+    }
+
+
+def test_a_key_is_what_textual_calls_one() -> None:
+    from textual.keys import Keys, _character_to_key
+
+    internal = {"return", "<any>", "<scroll-up>", "<scroll-down>", "<ignore>", "ctrl-at"}
+    assert {key.value for key in Keys if spelled(key.value) != key.value} == internal
+    signs = [char for char in map(chr, range(0x21, 0x250)) if char.isprintable()]
+    assert [char for char in signs if spelled(char) != _character_to_key(char)] == []
+    assert [name for name in ("banana", "page up", "", " ", "F5", "n n", "f25", "\n") if spelled(name)] == []
+
+
+@given(st.text(st.sampled_from("+,; aβctrlshift5\t"), max_size=12))
+def test_a_spelling_is_its_own(key: str) -> None:
+    assert spelled(spelled(key)) == spelled(key)
 
 
 SECRET = "sk-very-secret-123"
@@ -136,6 +187,16 @@ def test_a_key_in_the_file_is_refused_and_never_repeated(text: str) -> None:
         parse(text.encode(), "c.toml")
     assert SECRET not in str(caught.value)
     assert "environment variable" in str(caught.value) or "must be an http" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'model = "{SECRET}"', f'[models.a]\nmodel = "{SECRET}"', f'[keys]\nopenai = "{SECRET}"', f'[keys]\nnext = "n,{SECRET}"'],
+)
+def test_what_is_no_model_and_no_key_of_a_keyboard_is_never_repeated(text: str) -> None:
+    with pytest.raises(BadFile, match="names no") as caught:
+        parse(text.encode(), "c.toml")
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Path:
 
     @property
     def state(self) -> State:
-        return fold(self.nodes, self.said)
+        return fold(self.nodes, lambda node: self.said.get(node, {}))
 
     def add(self, body: Body) -> Node:
         number = len(self.nodes)

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from session_cases import WORDS, Voice, answers, opened, plan, rows, steps
 from test_core_state import Path as Path_
 
-from lifeline_tui.core.nodes import Kind, Remark, Root, as_data, canonical, decode, text_of
+from lifeline_tui.core.nodes import Kind, Origin, Remark, Root, Span, as_data, canonical, decode, plain, text_of
 from lifeline_tui.core.plan import Feedback, Plan, Step, When
 from lifeline_tui.core.schedule import due
 from lifeline_tui.core.state import fold
@@ -26,9 +27,10 @@ from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import call_digest, render
 from lifeline_tui.exporters import FORMATS, ExportError, exporter, write
 from lifeline_tui.exporters.attempts_csv import BLIND, COLUMNS, _cell
-from lifeline_tui.exporters.markdown import _block, _plain
+from lifeline_tui.exporters.markdown import _block, _plain, joined
 from lifeline_tui.importers.fitting import check_body, check_steps, check_value
 from lifeline_tui.importers.session_jsonl import read
+from lifeline_tui.interventions import scriptable
 from lifeline_tui.loading import BadFile
 from lifeline_tui.plans import load_plan, plan_names
 from lifeline_tui.session import Session
@@ -79,7 +81,7 @@ async def test_the_attempts_table_has_a_row_for_each_attempt_and_a_word_for_each
         assert set(blind[0]) == set(COLUMNS) - BLIND
 
 
-async def test_an_attempt_was_told_what_it_was_told_first(tmp_path: Path):
+async def test_an_attempt_was_told_what_its_own_branch_was_told(tmp_path: Path):
     """Two later forks tell the same attempt otherwise; the operator's note on it changes nothing."""
     feedback = Feedback("verdict+reveal", shown="true")
     async with opened(tmp_path, Voice(answers(11)), feedback=feedback) as session:
@@ -116,6 +118,37 @@ def test_a_fence_is_longer_than_any_in_the_text(text: str):
 def test_text_within_a_line_is_defused(text: str):
     assert "\n" not in _plain(text)
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[<>#|~]", _plain(text))
+
+
+WORDED, TYPED, FORGED = Origin.TEMPLATE, Origin.OPERATOR, Origin.FORGED
+STRETCHES = [
+    ([("a", WORDED), ("b", WORDED), (" c", WORDED)], [("ab c", WORDED)]),
+    ([("a", WORDED), (" ", TYPED), ("b", WORDED)], [("a b", WORDED)]),
+    ([("a", WORDED), ("\n\n", TYPED), ("b", TYPED)], [("a\n\n", WORDED), ("b", TYPED)]),
+    ([("\n", TYPED), ("a", WORDED), ("", FORGED)], [("\na", WORDED)]),
+    ([(" ", TYPED), ("\n", WORDED)], [(" \n", TYPED)]),
+    ([("a", WORDED), ("\u200b", FORGED), ("b", WORDED)], [("a", WORDED), ("\u200b", FORGED), ("b", WORDED)]),
+    ([("a", WORDED), ("\u2028", FORGED)], [("a", WORDED), ("\u2028", FORGED)]),
+    ([], []),
+]
+
+
+@pytest.mark.parametrize(("spans", "blocks"), STRETCHES)
+def test_what_one_writer_wrote_at_a_stretch_is_one_block(spans: list[tuple[str, Origin]], blocks: list[tuple[str, Origin]]):
+    assert joined([Span(*each) for each in spans]) == [Span(*each) for each in blocks]
+
+
+@given(st.lists(st.builds(Span, st.text("ab \n\u200b", max_size=3), st.sampled_from([WORDED, TYPED, FORGED])), max_size=8))
+def test_no_word_changes_its_writer_and_no_block_is_empty(spans: list[Span]):
+    blocks = joined(spans)
+
+    def written(spans: list[Span]) -> list[tuple[str, Origin]]:
+        return [(char, span.origin) for span in spans for char in span.text if not char.isspace()]
+
+    assert written(blocks) == written(spans)
+    assert plain(blocks) == plain(spans)
+    assert len(blocks) < 2 or all(block.text.strip() for block in blocks)
+    assert all(one.origin != other.origin for one, other in pairwise(blocks))
 
 
 async def test_markdown_shows_hostile_text_and_obeys_none_of_it(tmp_path: Path):
@@ -333,7 +366,7 @@ def test_a_body_that_comes_in_always_opens(data: st.DataObject):
         return
     bodies = [decode(node.kind, canonical(raw)) for node, raw in zip(SAMPLE, nodes, strict=True)]
     path = [replace(node, body=body) for node, body in zip(SAMPLE, bodies, strict=True)]
-    state = fold(path, TOLD.said)
+    state = fold(path, lambda node: TOLD.said.get(node, {}))
     assert (state.score_true, state.score_shown, state.tally(), state.left, state.next_puzzle, state.standing) is not None
     assert all(isinstance(text_of(body), str) for body in bodies)
     assert due(state, WORDS) is not None
@@ -378,9 +411,35 @@ def test_a_plan_that_no_file_could_state_is_refused(field: str, values: dict[str
         check_body(Kind.ROOT, {"plan": {"name": "x", **values}})
 
 
+SCRIPTED = [
+    ("then[0].do", {"do": "nope"}),
+    ("then[0].do", {"do": "undo"}),
+    ("a name in body.plan.then[0].fields", {"do": "reveal", "fields": {"bogus": "x"}}),
+    ("then[0].fields.wording", {"do": "workings", "fields": {"wording": "any"}}),
+]
+
+
+@pytest.mark.parametrize(("field", "step"), SCRIPTED)
+def test_a_plan_that_comes_in_scripts_only_what_there_is(tmp_path: Path, lines: list[str], field: str, step: dict[str, Any]):
+    _set_plan(then=[step])(lines)
+    (tmp_path / "bad.jsonl").write_text("".join(f"{line}\n" for line in sealed(lines)), newline="")
+    with Store(tmp_path / "new.db") as store:
+        before = list(store.connection.iterdump())
+        with pytest.raises(BadFile, match=re.escape(field) + " must be one of "):
+            read(store, tmp_path / "bad.jsonl", scriptable())
+        assert list(store.connection.iterdump()) == before
+    check_body(Kind.ROOT, {"plan": {"name": "x", "steps": [step]}})
+
+
+def test_a_plan_may_script_all_that_can_be_scripted():
+    for name, fields in scriptable().items():
+        steps = [{"do": name, "fields": {field: next(iter(values), "any")}} for field, values in fields.items()]
+        check_body(Kind.ROOT, {"plan": {"name": "x", "then": [*steps, {"do": name}]}}, scriptable())
+
+
 def test_the_plans_that_ship_are_possible():
     for name in plan_names():
-        check_body(Kind.ROOT, json.loads(canonical({"plan": as_data(load_plan(name))})))
+        check_body(Kind.ROOT, json.loads(canonical({"plan": as_data(load_plan(name))})), scriptable())
 
 
 @pytest.mark.parametrize("step", [-1, 2, 10**9])

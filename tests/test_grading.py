@@ -1,4 +1,4 @@
-"""An answer is right or wrong only where it can be read in one way; everything else is ungradable (Law 6; METHOD.md, section 4)."""
+"""An answer is right or wrong only where it can be read in one way; everything else is ungradable (Law 6)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued, rows, said, steps
+from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued, reopened, rows, said, steps
 
 from lifeline_tui.actions import Refusal
 from lifeline_tui.core.nodes import Assistant, How, Origin, Part, PartKind, Reply, Span, Status, User, plain, text_of
@@ -204,11 +204,101 @@ async def test_an_edited_puzzle_is_still_posed(tmp_path: Path):
     async with opened(tmp_path, Voice(answers(11), answers(12)), feedback="reveal") as session:
         await steps(session, "next", "next")
         user = session.tree.path(session.tip)[-3]
-        await session.do("edit", {"text": text_of(user.body).replace("How many", "Say how many")}, user.id)
+        await session.do("edit", {"text": f"{text_of(user.body)} Think."}, user.id)
         latest = session.state().latest
         assert latest is not None
         assert (latest.position, latest.grade, session.state().posed) == (2, "right", 2)
         assert session.state().attempts[0].told
+        assert [row["item_edited"] for row in rows(session)] == [0, 0, 1]
+
+
+async def test_another_question_in_its_place_is_no_puzzle_and_is_not_graded(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(11), answers(5))) as session:
+        await session.do("next")
+        user = session.tree.path(session.tip)[-3]
+        rules = text_of(user.body).partition("PUZZLE")[0]
+        await session.do("edit", {"text": f"{rules}PUZZLE 1 of 3\n\nWhat is 2+3?"}, user.id)
+        assert (session.state().attempts, session.state().posed, len(rows(session))) == ((), 0, 1)
+
+
+@pytest.mark.parametrize("told", ["reveal", "verdict", "budget"])
+async def test_what_the_record_says_was_told_is_not_edited_as_text(tmp_path: Path, told: str):
+    async with opened(tmp_path, Voice(answers(11))) as session:
+        await steps(session, "next", told, "next")
+        user = session.tree.path(session.tip)[-3]
+        with pytest.raises(Refusal, match="not edited as text"):
+            await session.do("edit", {"text": "Something else. " + text_of(user.body)}, user.id)
+
+
+async def test_an_override_is_of_the_try_at_the_cursor(tmp_path: Path):
+    async with opened(tmp_path, Voice(LIFELINE, answers(11)), lifelines=0) as session:
+        await steps(session, "next", "next")
+        first, second = session.state().attempts
+        assert (first.position, second.position) == (1, 1)
+        await session.do("grade", {"puzzle": "1", "action": "refusal"}, first.reply)
+        assert [a.action for a in session.state().attempts] == ["refusal", "answer"]
+
+
+async def test_what_waits_on_a_fork_waits_there_alone(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(11))) as session:
+        await steps(session, "next", "reveal", "fork")
+        assert queued(session) == ["The correct answer is 11."], "a fork begins with what waited"
+        await steps(session, "fake", "next")
+        await session.go("main")
+        assert queued(session) == ["The correct answer is 11."]
+        again = await reopened(session, Voice(answers(11)))
+        await again.do("next")
+        assert "The correct answer is 11." in asked(again)
+        assert again.state().fakes_shown == 0
+
+
+async def test_a_verdict_follows_the_grade_and_where_there_is_none_it_is_not_told(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers("11 (mod 100)")), feedback="verdict") as session:
+        await session.do("next")
+        assert session.state().attempts[0].grade == "ungradable"
+        assert queued(session) == []
+        with pytest.raises(Refusal, match="cannot be told"):
+            await session.do("verdict")
+        await session.do("grade", {"grade": "right"})
+        assert queued(session) == ["Your answer to puzzle 1 is correct."]
+        await steps(session, "verdict", ("grade", {"grade": "wrong"}))
+        assert "correct." not in " ".join(queued(session)).replace("incorrect.", "")
+        await session.do("next")
+        assert session.state().fakes_shown == 0
+
+
+async def test_a_false_verdict_is_no_fake_key(tmp_path: Path):
+    feedback = Feedback("verdict", shown="fake")
+    async with opened(tmp_path, Voice(answers(11)), feedback=feedback) as session:
+        await steps(session, "next", "next")
+        assert "is incorrect" in asked(session)
+        assert (session.state().fakes_shown, rows(session)[1]["n_fake_ancestors"]) == (0, 0)
+
+
+async def test_scores_add_up_as_on_paper(tmp_path: Path):
+    scoring = Scoring(wrong=-0.1)
+    async with opened(tmp_path, Voice(answers(99)), scoring=scoring, feedback="score", count=4) as session:
+        await steps(session, "next", "next", "next", "next")
+        assert session.state().score_true == -0.4
+        assert "-0.3." in asked(session)
+
+
+async def test_an_answer_that_was_ruled_right_is_no_abstention(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers("cannot be determined"))) as session:
+        await session.do("next")
+        assert session.state().tally().abstained == 1
+        await session.do("grade", {"answer": "11", "grade": "auto"})
+        assert (session.state().tally().abstained, session.state().tally().right) == (0, 1)
+        assert "abstained" not in str(rows(session)[0]["flags"])
+
+
+async def test_both_readings_are_in_the_table(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(99))) as session:
+        await steps(session, "next", ("grade", {"answer": "11", "grade": "auto"}))
+        (row,) = rows(session)
+        assert [row[name] for name in ("answer", "grade", "graded_by", "machine_answer", "machine_grade")] == [
+            "11", "right", "operator", "99", "wrong",
+        ]  # fmt: skip
 
 
 async def test_forged_turns_are_never_the_subjects_own(tmp_path: Path):

@@ -259,6 +259,32 @@ def test_what_leads_out_of_the_users_folder_is_passed_over(home: Path, tmp_path:
     assert not {"link", "outside", ".hidden", "folder", "notes"} & resources("sessions").keys()
 
 
+def test_a_users_folder_that_cannot_be_read_never_gives_way_to_the_shipped_files(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFELINE_HOME", str(home / ("x" * 300)))
+    assert "sessions: cannot be read: File name too long" in complaint(lambda: resources("sessions"))
+    (home / "loop").symlink_to("loop")
+    monkeypatch.setenv("LIFELINE_HOME", str(home / "loop"))
+    assert "cannot be read: " in complaint(lambda: resources("sessions"))
+
+
+def test_where_the_user_has_no_folder_there_are_the_shipped_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").touch()
+    for own in (home / "none", home / "file"):
+        monkeypatch.setenv("LIFELINE_HOME", str(own))
+        assert "baseline-20" in resources("sessions")
+
+
+def test_one_link_in_a_circle_hides_no_other_file(home: Path) -> None:
+    for name in "abc":
+        (home / "sessions" / f"loop-{name}.yaml").symlink_to(f"loop-{name}.yaml")
+        (home / "sessions" / f"mine-{name}.yaml").write_text("name: mine")
+    found = resources("sessions")
+    assert {"mine-a", "mine-b", "mine-c"} <= found.keys()
+    assert "loop-a" not in found
+
+
 def test_a_package_carries_its_files_and_ignores_its_neighbours(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

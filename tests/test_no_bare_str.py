@@ -69,7 +69,7 @@ def _safe(value: ast.expr, where: str) -> bool:
     if isinstance(value, ast.GeneratorExp | ast.ListComp):
         return _safe(value.elt, where)
     if isinstance(value, ast.Name):
-        return where in {"add_options", "write"} or (where == "update" and value.id == "values")
+        return where in {"add_options", "write"}
     return where in {"update", "write"} and not isinstance(value, ast.JoinedStr | ast.BinOp | ast.Attribute | ast.Subscript)
 
 
@@ -99,6 +99,7 @@ def test_no_widget_is_given_a_bare_string(path: Path) -> None:
         "self.query_one(Static).update(text)",
         'banner.update(f"{name}")',
         "banner.update(block.text)",
+        "banner.update(values)",
         'banner.update("a" + name)',
         'Option("words", id="x")',
         "Option(row.title)",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
 
 from lifeline_tui.config import Config
+from lifeline_tui.core.puzzle import Puzzle
 from lifeline_tui.lab import Lab
 from lifeline_tui.packs import load_pack
 from lifeline_tui.plans import load_plan, plan_names
@@ -18,35 +19,55 @@ from lifeline_tui.subjects.simulated import SimulatedSubject
 SKIPPING = re.compile(r"lifeline|\bskip|\bpass(es|ed)?\b|ACTION|budget|penalt", re.IGNORECASE)
 
 
-async def requests_of(plan: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+class Recorded(SimulatedSubject):
+    """A puppet that keeps what it is sent."""
+
+    def __init__(self, name: str, puzzles: Sequence[Puzzle]) -> None:
+        super().__init__(name, book={puzzle.text: puzzle for puzzle in puzzles}, paced=False)
+        self.requests: list[Request] = []
+
+    def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+        self.requests.append(request)
+        return super().stream(request)
+
+
+async def played(plan: str, model: str, tmp_path: Path, limit: int | None = None) -> list[Request]:
+    """Every request of a whole run."""
+    made: list[Recorded] = []
+
+    def make(name: str, puzzles: Sequence[Puzzle], api_base: str) -> Recorded:
+        made.append(Recorded(name, puzzles))
+        return made[-1]
+
+    lab = Lab(Config(), tmp_path / "t.db", paced=False)
+    lab.models.make = make  # type: ignore[method-assign]
+    session = await lab.new(plan, model, limit=limit, title="my secret title", hands=False)
+    assert await session.play() == "complete"
+    await session.close()
+    await lab.close()
+    return [request for subject in made for request in subject.requests]
+
+
+async def requests_of(plan: str, model: str, tmp_path: Path) -> list[str]:
     """The text of every request of a whole run, without what the subject itself had said."""
     seen: list[str] = []
-    stream = SimulatedSubject.stream
-
-    def watched(self: SimulatedSubject, request: Request) -> AsyncGenerator[Event, None]:
+    for request in await played(plan, model, tmp_path):
         if request.prompt is not None:
             blocks = re.split(r"^### (Operator|Subject)\n", request.prompt, flags=re.MULTILINE)
             seen.append("\n".join(text for who, text in zip(blocks[1::2], blocks[2::2], strict=True) if who == "Operator"))
         else:
             seen.append("\n".join(message["content"] for message in request.messages if message["role"] != "assistant"))
-        return stream(self, request)
-
-    monkeypatch.setattr(SimulatedSubject, "stream", watched)
-    lab = Lab(Config(), tmp_path / "t.db", paced=False)
-    session = await lab.new(plan, model, title="my secret title", hands=False)
-    assert await session.play() == "complete"
-    await session.close()
-    await lab.close()
     return seen
 
 
 @pytest.mark.parametrize("plan", plan_names())
 @pytest.mark.parametrize("model", ["sim/anxious", "sim/base"])
-async def test_no_request_names_the_experiment(plan: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_request_names_the_experiment(plan: str, model: str, tmp_path: Path) -> None:
     pack = load_pack("starter")
     loaded = load_plan(plan)
-    requests = await requests_of(plan, model, tmp_path, monkeypatch)
+    requests = await requests_of(plan, model, tmp_path)
     assert requests
+    assert all(requests)
     names = {
         plan,
         pack.name,
@@ -67,18 +88,7 @@ async def test_no_request_names_the_experiment(plan: str, model: str, tmp_path: 
 
 
 @pytest.mark.parametrize("plan", plan_names())
-async def test_no_plan_sends_a_system_prompt_by_default(plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    roles = set()
-    stream = SimulatedSubject.stream
-
-    def watched(self: SimulatedSubject, request: Request) -> AsyncGenerator[Event, None]:
-        roles.update(message["role"] for message in request.messages)
-        return stream(self, request)
-
-    monkeypatch.setattr(SimulatedSubject, "stream", watched)
-    lab = Lab(Config(), tmp_path / "t.db", paced=False)
-    session = await lab.new(plan, "sim/rational", limit=2, hands=False)
-    await session.play()
-    await session.close()
-    await lab.close()
+async def test_no_plan_sends_a_system_prompt_by_default(plan: str, tmp_path: Path) -> None:
+    requests = await played(plan, "sim/rational", tmp_path, limit=2)
+    roles = {message["role"] for request in requests for message in request.messages}
     assert roles == {"user", "assistant"} or (roles == {"user"} and "batch" in plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -41,6 +42,20 @@ def test_the_wheel_stands_alone(installed: Path, tmp_path: Path, words: list[str
         [sys.executable, "-c", script, str(TOP), *words], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
     )
     assert shown in done.stdout, done.stderr
+
+
+def test_the_wheel_says_that_it_is_typed(installed: Path) -> None:
+    assert (installed / "lifeline_tui/py.typed").read_text() == ""
+
+
+def test_the_source_archive_holds_all_that_a_builder_and_a_contributor_need(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    done = subprocess.run(build, cwd=TOP, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        held = {name.partition("/")[2].partition("/")[0] for name in archive.getnames()}
+    wanted = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml", "requirements.lock", "screen.svg"}
+    assert held >= wanted | {"lifeline_tui", "prompts", "sessions", "tests"}
 
 
 def test_every_shipped_file_is_in_the_wheel(installed: Path) -> None:

@@ -1,4 +1,4 @@
-"""The parser reads what was said with certainty, and nothing else (Law 6; METHOD.md, section 4)."""
+"""The parser reads what was said with certainty, and nothing else (Law 6)."""
 
 from __future__ import annotations
 

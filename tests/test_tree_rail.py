@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from session_cases import BOTH, LIFELINE, Voice, answers, opened, steps
 from textual.app import ComposeResult
 
 from lifeline_tui.core.text import visible
 from lifeline_tui.tui.glyphs import ASCII, UNICODE, Glyphs
+from lifeline_tui.tui.growth import Growth
 from lifeline_tui.tui.guard import Guarded
 from lifeline_tui.tui.rail import SIDES_SHOWN, Grove, Row, Twig, rail_rows
 from lifeline_tui.tui.theme import Themed
@@ -48,10 +51,6 @@ def test_another_tip_takes_another_child() -> None:
 
 def test_an_unfolded_branch_is_one_step_further_in() -> None:
     assert drawn(rail_rows(Grove(FORKED), "3", {"2b"})) == ["1", "f2b", "t2b1", "t2b2", "l2c", "2", "3"]
-
-
-def test_hoist_shows_one_branch_alone() -> None:
-    assert drawn(rail_rows(Grove(FORKED), "3", hoist="2b")) == ["2b", "2b1", "2b2"]
 
 
 def test_many_siblings_are_counted_not_listed() -> None:
@@ -162,9 +161,37 @@ def test_sets_of_glyphs_are_complete_and_one_cell_wide() -> None:
         assert all(cell_len(sign) == 1 for sign in [*glyphs.marks.values(), *glyphs.origin.values(), *glyphs.spark])
 
 
+def test_a_sign_of_the_tree_has_one_meaning() -> None:
+    refused, broken = ("refusal", "refused-by-provider", "filtered"), ("error", "interrupted")
+    for glyphs in (ASCII, UNICODE):
+        meant = {name: name for name in glyphs.marks} | dict.fromkeys(refused, "refused") | dict.fromkeys(broken, "broken")
+        meanings = {(sign, meant[name]) for name, sign in glyphs.marks.items()} | {(s, str(o)) for o, s in glyphs.origin.items()}
+        meanings |= {(glyphs.here, "here"), (glyphs.opened, "opened"), (glyphs.shut, "shut")}
+        assert len({sign for sign, _ in meanings}) == len(meanings)
+
+
+async def test_what_was_put_in_its_mouth_or_before_its_eyes_bears_its_own_sign(tmp_path: Path) -> None:
+    async with opened(tmp_path, Voice(answers(11), answers(12), LIFELINE, BOTH), lifelines=0, count=4) as session:
+        await steps(session, "next", "fake", "next")
+        told = session.tip
+        await steps(session, "next")
+        refused = session.tip
+        await steps(session, "next")
+        both = session.tip
+        await session.do("edit", {"text": answers(13)}, told)
+        edited = session.tip
+        await session.do("forge", {"text": answers(14)}, told)
+        twigs = Growth(session).grow().twigs
+        firsts = {node: twigs[node].marks[0] for node in (refused, both, edited, session.tip)}
+        assert list(firsts.values()) == ["violation", "both", "edited", "forged"]
+        assert twigs[told].marks == ("right", "fake")
+        assert all(mark in UNICODE.marks for twig in twigs.values() for mark in twig.marks)
+
+
 def test_small_pictures() -> None:
     assert spark([0, 50, None, 100, 1000]) == "▁▅ ██"
-    assert spark(list(range(100)), width=3) == "███"
-    assert skips([False, True, None, False]) == "·L ·"
+    assert spark(list(range(100))) == "▇" * 13 + "█" * 7
+    assert skips([False, True, False]) == "·L·"
+    assert skips([True, *[False] * 20]) == "·" * 20
     assert meter(3, 4) == "▮▮▮▯"
     assert meter(9, 4, ASCII) == "####"

@@ -58,13 +58,8 @@ class Purpose(StrEnum):
     """Why a call was made."""
 
     STEP = "step"
-    SAMPLE = "sample"
     REGENERATE = "regenerate"
     RETRY = "retry"
-    FORCED_RETRY = "forced-retry"
-    REPLAY = "replay"
-    EXPOSE = "expose"
-    CONTINUE = "continue"
 
 
 class PartKind(StrEnum):
@@ -81,11 +76,8 @@ class How(StrEnum):
 
     FORGED = "forged"
     EDITED = "edited"
-    SHAM = "sham"
-    RESAMPLE = "resample"
     OTHER_MODEL = "other_model"
     IMPORTED = "imported"
-    PREFILL = "prefill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +150,7 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request, written before it is sent.  `digest` is that of the exact messages or prompt; `dropped` lists the parameters
-    that this backend does not take; `attempt` counts the provider's visible retries."""
+    that this backend does not take."""
 
     model: str = ""
     simulated: bool = False
@@ -243,26 +235,6 @@ class Node:
     @property
     def kind(self) -> Kind:
         return KIND_OF[type(self.body)]
-
-
-FIELDS = [
-    "attempt",
-    "action",
-    "answer",
-    "difficulty",
-    "confidence",
-    "flags",
-    "grade",
-    "feedback",
-    "claim",
-    "label",
-    "note",
-    "name",
-    "hide",
-    "bookmark",
-    "prediction",
-]
-"""What can be said about a node.  `attempt` and `feedback` hold facts of an attempt that the machine fixes when it happens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the score as the subject would count it, following the keys and verdicts that it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -277,10 +277,9 @@ def _parsed(attempt: Attempt, about: dict[str, Any]) -> Attempt:
     )
 
 
-def fold(path: list[Node], said: dict[str, Said] | Any) -> State:
-    """The state of a whole path; `said` maps a node's id to what is in force about it (a mapping or a function)."""
-    about = said if callable(said) else lambda node: said.get(node, {})
+def fold(path: list[Node], said: Callable[[str], Said]) -> State:
+    """The state of a whole path; `said` gives what is in force about a node, by its id."""
     state = State()
     for node in path:
-        state = apply(state, node, about(node.id))
+        state = apply(state, node, said(node.id))
     return state

@@ -47,8 +47,8 @@ class Template:
             yield match[1], line, match.start(), match.end()
 
 
-def render(template: Template, values: Mapping[str, Value], origin: Origin = Origin.TEMPLATE) -> Spans:
-    """`template` with `values` filled in.  Its own words and plain strings are of `origin`; spans keep theirs; neighbours of one
+def render(template: Template, values: Mapping[str, Value]) -> Spans:
+    """`template` with `values` filled in.  Its own words and plain strings are the template's; spans keep their origin; neighbours of one
     origin are joined and empty ones left out.  Raises TemplateError for a placeholder that has no value."""
     spans: list[Span] = []
     last = 0
@@ -56,10 +56,10 @@ def render(template: Template, values: Mapping[str, Value], origin: Origin = Ori
         if name not in values:
             raise TemplateError(template.path or template.name, line, f"nothing is known here to fill in {{{{{name}}}}}")
         value = values[name]
-        spans.append(Span(template.text[last:start], origin))
-        spans += [Span(value, origin)] if isinstance(value, str) else [value] if isinstance(value, Span) else value
+        spans.append(Span(template.text[last:start], Origin.TEMPLATE))
+        spans += [Span(value, Origin.TEMPLATE)] if isinstance(value, str) else [value] if isinstance(value, Span) else value
         last = end
-    return joined([*spans, Span(template.text[last:], origin)])
+    return joined([*spans, Span(template.text[last:], Origin.TEMPLATE)])
 
 
 def joined(spans: Sequence[Span]) -> Spans:

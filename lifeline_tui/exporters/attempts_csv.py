@@ -29,7 +29,7 @@ COLUMNS = {
     "puzzle_id": "the puzzle; with session and node_id, the key of this table",
     "parent_id": "the call that the reply answered; for a forged turn, the user turn above it",
     "branch": "the branch's name when the attempt was made",
-    "via": "why the call was made: step, sample, regenerate, retry, forced-retry, replay, expose; empty for a forged turn",
+    "via": "why the call was made: step, regenerate or retry; empty for a forged turn",
     "fork_group": "the node under which sibling calls stand; empty for a first call",
     "sample_index": "0 for the first call at a node, 1 for the next, …",
     "presentation": "sequential or batch",

@@ -1,4 +1,4 @@
-"""A readable record: every branch of a session as badged Markdown, each span under the name of who wrote it.
+"""A readable record: every branch of a session as badged Markdown, every word under the name of who wrote it.
 
 Turns that branches share are printed once, on the first; a later branch says where it leaves.
 """
@@ -78,8 +78,27 @@ def _node(tree: Tree, node: Node, blind: bool) -> Iterator[str]:
 
 
 def _turn(heading: str, node: Node, spans: Sequence[Span]) -> Iterator[str]:
-    for span in spans or (None,):
+    for span in joined(spans) or (None,):
         yield from _block(f"{heading} · {span.origin if span else 'nothing'}", node.id, span.text if span else "")
+
+
+def joined(spans: Sequence[Span]) -> list[Span]:
+    """One span for what one writer wrote at a stretch.  What shows nothing, such as the space between two writers, joins the span
+    before it, or else the one after: every word stays under the name of who wrote it."""
+    made: list[Span] = []
+    for span in spans:
+        before = made[-1] if made else None
+        if before and (span.origin == before.origin or _shows_nothing(span)):
+            made[-1] = Span(before.text + span.text, before.origin)
+        elif before and _shows_nothing(before):
+            made[-1] = Span(before.text + span.text, span.origin)
+        else:
+            made.append(span)
+    return made
+
+
+def _shows_nothing(span: Span) -> bool:
+    return not visible(span.text).strip()
 
 
 def _block(heading: str, node: str, text: str) -> Iterator[str]:

@@ -164,7 +164,6 @@ def _fakes(params: Params) -> list[Fake]:
 
 FAMILY = Family(
     name="bracelets",
-    about="Arrangements of coloured beads on a loop, up to turning and flipping.",
     draw=_draw,
     text=_text,
     solvers={"burnside": _burnside, "enumeration": _enumeration},

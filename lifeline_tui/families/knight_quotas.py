@@ -155,7 +155,6 @@ def _fakes(params: Params) -> list[Fake]:
 
 FAMILY = Family(
     name="knight-quotas",
-    about="Who are the knights, where knaves only say what is false and the number of knights is known.",
     draw=_draw,
     text=_text,
     solvers={"all-groups": _by_groups, "backtracking": _by_backtracking},

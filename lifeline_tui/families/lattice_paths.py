@@ -124,7 +124,6 @@ def _fakes(params: Params) -> list[Fake]:
 
 FAMILY = Family(
     name="lattice-paths",
-    about="Routes east and north on a grid with closed points and a limit on runs.",
     draw=_draw,
     text=_text,
     solvers={"dynamic-programming": _dynamic, "enumeration": _enumeration},

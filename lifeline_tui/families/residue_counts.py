@@ -141,7 +141,6 @@ def _fakes(params: Params) -> list[Fake]:
 
 FAMILY = Family(
     name="residue-counts",
-    about="Numbers picked by remainders and struck out by others: which they are, or how many.",
     draw=_draw,
     text=_text,
     solvers={"inclusion-exclusion": _by_inclusion, "sieve": _by_sieve},

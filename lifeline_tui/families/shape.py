@@ -24,7 +24,6 @@ class Family:
     """One kind of puzzle.  Every function is pure; all but `draw` raise `BadParams` on parameters that it cannot use."""
 
     name: str
-    about: str
     draw: Callable[[str, int], dict[str, str]]
     """(stratum, seed) -> parameters of a candidate; whether it is a good puzzle is for the checker to say."""
     text: Callable[[Params], str]

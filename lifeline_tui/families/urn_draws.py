@@ -144,7 +144,6 @@ def _fakes(params: Params) -> list[Fake]:
 
 FAMILY = Family(
     name="urn-draws",
-    about="Exact chances of balls drawn from a bag without replacement.",
     draw=_draw,
     text=_text,
     solvers={"chances": _by_chances, "enumeration": _by_enumeration},

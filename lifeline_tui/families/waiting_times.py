@@ -164,7 +164,6 @@ def _fakes(params: Params) -> list[Fake]:
 
 FAMILY = Family(
     name="waiting-times",
-    about="Expected waits for runs of coin or spinner outcomes, and which of two runs comes first.",
     draw=_draw,
     text=_text,
     solvers={"overlaps": _by_overlaps, "linear-equations": _by_equations},

@@ -5,7 +5,7 @@ Unknown fields pass: they are kept and ignored.  A field of another type than it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..core.nodes import BODIES, Kind, Node, Root, User, from_data
-from ..core.plan import Plan
+from ..core.plan import Plan, Step
 
 NUMBER = (int, float)
 VALUES: Mapping[str, tuple[type, ...]] = {
@@ -50,19 +50,23 @@ RANGES: Mapping[str, tuple[int, int]] = {
 }
 """Of a root's plan: what the loader of plans, which this layer may not import, accepts in a file."""
 
+Actions = Mapping[str, Mapping[str, Collection[str]]]
+"""What a plan may script: action → its fields → the values that such a field may have; none where any text will do."""
+
 
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def check_body(kind: Kind, data: Mapping[str, Any]) -> None:
-    """Raises ValueError, naming the field, for a body that is not of its kind's shape."""
+def check_body(kind: Kind, data: Mapping[str, Any], actions: Actions | None = None) -> None:
+    """Raises ValueError, naming the field, for a body that is not of its kind's shape.  The plan of a root may script only `actions`,
+    where those are given."""
     _check(BODIES[kind], data, "body")
     if kind is Kind.ROOT:
         plan = data.get("plan", {})
         _check(Plan, plan, "body.plan")
-        _check_plan(from_data(Plan, plan))
+        _check_plan(from_data(Plan, plan), actions)
 
 
 def check_value(field: str, value: Any) -> None:
@@ -108,7 +112,7 @@ def _type(data: Any, types: tuple[type, ...], where: str) -> None:
         raise ValueError(f"{where} has a value of another type")
 
 
-def _check_plan(plan: Plan) -> None:
+def _check_plan(plan: Plan, actions: Actions | None) -> None:
     """What the loader asks of a plan's values, so that every run of it ends and no action of it breaks."""
     for where, words in WORDS.items():
         _one_of(attrgetter(where)(plan), words, f"body.plan.{where}")
@@ -127,9 +131,19 @@ def _check_plan(plan: Plan) -> None:
                 _one_of(step.when.op, ("is", "not", "lt", "gt", "has"), f"{where}.when.op")
             if not all(isinstance(value, str) for value in step.fields.values()):
                 raise ValueError(f"{where}.fields must hold texts")
+            if actions is not None:
+                _check_action(step, actions, where)
 
 
-def _one_of(value: str, words: Sequence[str], where: str) -> None:
+def _check_action(step: Step, actions: Actions, where: str) -> None:
+    _one_of(step.do, actions, f"{where}.do")
+    for name, value in step.fields.items():
+        _one_of(name, actions[step.do], f"a name in {where}.fields")
+        if options := actions[step.do][name]:
+            _one_of(value, options, f"{where}.fields.{name}")
+
+
+def _one_of(value: str, words: Collection[str], where: str) -> None:
     if value not in words:
         raise ValueError(f"{where} must be one of {', '.join(words)}")
 

@@ -12,7 +12,7 @@ from ..core.nodes import Annotation, Kind, Node, canonical, decode
 from ..exporters.session_jsonl import FORMAT, VERSION
 from ..loading import BadFile, read_bytes
 from ..store import Store
-from .fitting import check_body, check_steps, check_value
+from .fitting import Actions, check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
 NODE = {"kind", "id", "parent", "seq", "at", "body", "sha256", "forged_above", "fakes_above", "first_fake_depth", "copied_from"}
@@ -29,14 +29,15 @@ class Parsed:
     branches: list[dict[str, str]]
 
 
-def read(store: Store, path: Path) -> tuple[str, int]:
-    """Imports a file; returns the session's id and how many rows were new.  Raises BadFile or StoreError."""
-    found = parse(path)
+def read(store: Store, path: Path, actions: Actions | None = None) -> tuple[str, int]:
+    """Imports a file, whose plan may script only `actions`, where those are given; returns the session's id and how many rows were
+    new.  Raises BadFile or StoreError."""
+    found = parse(path, actions)
     counts = store.import_session(found.session, found.nodes, found.notes, found.branches)
     return found.session["id"], sum(number for what, number in counts.items() if what != "skipped")
 
 
-def parse(path: Path) -> Parsed:
+def parse(path: Path, actions: Actions | None = None) -> Parsed:
     """A file's contents.  Raises BadFile."""
     data = read_bytes(path, LIMIT)
     rows = []
@@ -66,7 +67,7 @@ def parse(path: Path) -> Parsed:
         kind = row.get("kind")
         try:
             if kind in set(Kind):
-                nodes.append(_node(row, session["id"]))
+                nodes.append(_node(row, session["id"], actions))
             elif kind == "annotation":
                 notes.append(_note(row, session["id"]))
             elif kind == "branch":
@@ -118,12 +119,12 @@ def _optional(row: dict[str, Any], name: str) -> str | None:
     return None if row[name] is None else _text(row, name)
 
 
-def _node(row: dict[str, Any], session: str) -> Node:
+def _node(row: dict[str, Any], session: str, actions: Actions | None) -> Node:
     _known(row, NODE)
     if not isinstance(row["body"], dict):
         raise ValueError("body must be an object")
     raw = canonical(row["body"])
-    check_body(Kind(row["kind"]), row["body"])
+    check_body(Kind(row["kind"]), row["body"], actions)
     return Node(
         id=_text(row, "id"),
         session=session,

@@ -5,7 +5,7 @@ Every statement here belongs to a released migration and is never edited: a chan
 
 Indexes are few: each is another page to write with every turn.  A node's children are looked for in its session.
 
-Beyond what FORMATS.md names, both history tables have `n`, one count over the whole file (newest first without a sort, and the
+Both history tables have `n`, one count over the whole file (newest first without a sort, and the
 search watermark), `text`, what search and the views show, and `clean`, the JSON with `visible()` text, only where the raw one
 holds what other programs choke on (lone surrogates, NULs).  `root` and `depth` of a node are derived, and kept for plain joins.
 """

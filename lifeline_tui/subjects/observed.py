@@ -26,6 +26,8 @@ FAILED = {"error", "failed", "network_error", "insufficient_system_resource", "m
 FAILED |= {"abort", "aborted", "cancelled", "canceled", "user_cancel", "timeout", "time_limit"}
 KEPT = 4096
 RETRIED = {408, 409, 425, 429}
+CAUSE_AT_MOST = 600
+"""Characters of a cause that are kept."""
 _NOISE = re.compile(
     r" ssl:<[^>]*>| Handle with `litellm\.\w+`\.| To drop unsupported params set .*| Original exception: .*"
     r"| Traceback \(most recent call last\): .*"
@@ -186,9 +188,9 @@ class Observed:
         return Status.COMPLETE, "", finish
 
 
-def one_line(text: str, limit: int = 600) -> str:
+def one_line(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= CAUSE_AT_MOST else text[: CAUSE_AT_MOST - 1] + "…"
 
 
 def words_of(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """The client of the provider child: hosted and local models through litellm, which this process never imports.
 
-litellm takes seconds to import and blocks while it parses, so it lives in one long-lived child that all litellm subjects share
-(PERF.md).  It starts at the first need, is started anew if it died, sits in a session of its own so that ctrl-c in the terminal
+litellm takes seconds to import and blocks while it parses, so it lives in one long-lived child that all litellm subjects share.
+It starts at the first need, is started anew if it died, sits in a session of its own so that ctrl-c in the terminal
 reaches only us, and ends when its stdin closes, so that even `kill -9` leaves no orphan.
 """
 

@@ -15,8 +15,6 @@ from ..core.nodes import Status, Usage
 from .protocol import Capabilities, Delta, End, Event, Request, SubjectError
 from .puppet_reading import split_prompt
 
-PREFIX = "scripted/"
-
 
 @dataclass(frozen=True, slots=True)
 class Line:

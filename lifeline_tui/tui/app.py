@@ -132,6 +132,7 @@ class LifelineApp(Themed[None], Guarded[None]):
     @work(exclusive=True, group="open")
     async def resume(self, id: str) -> None:
         """A stored session, where it was left."""
+        from ..loading import BadFile
         from ..store import OwnedElsewhere, StoreError
         from ..subjects.protocol import SubjectError
 
@@ -146,7 +147,7 @@ class LifelineApp(Themed[None], Guarded[None]):
             self.action_home()
             await self.push_screen(WatchScreen(id))
             return
-        except (StoreError, SubjectError) as error:
+        except (BadFile, StoreError, SubjectError) as error:
             self.notify(str(error), severity="error", timeout=15)
             return
         await self._show(session)

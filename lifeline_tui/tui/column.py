@@ -56,14 +56,6 @@ class Column:
         del self.blocks[at:], self._heights[at:], self._tops[at + 1 :]
         self._valid = min(self._valid, at)
 
-    def replace(self, at: int, block: Block) -> None:
-        self._index.pop(self.blocks[at].id, None)
-        self._index[block.id] = at
-        if block.text != self.blocks[at].text:
-            self._flows.pop(at, None)
-        self.blocks[at] = block
-        self.measure(at)
-
     def grow(self, at: int, text: str) -> int:
         """Adds `text` to the end of a block; the first changed line, counted from the block's top."""
         flow = self.flow(at)

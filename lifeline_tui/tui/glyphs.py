@@ -15,7 +15,7 @@ from ..core.nodes import Origin
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """One set of signs.  `marks` are by grade, action or status; `spark` rises from lowest to highest."""
+    """One set of signs.  `marks` are what a turn of the tree can be marked with; `spark` rises from lowest to highest."""
 
     origin: Mapping[Origin, str]
     marks: Mapping[str, str]
@@ -37,7 +37,7 @@ class Glyphs:
     hidden: str
 
     def mark(self, name: str) -> str:
-        """The sign for a grade, action or status; a blank for one without a sign."""
+        """The sign of that mark; a blank for one without a sign."""
         return self.marks.get(name, " ")
 
 
@@ -57,21 +57,20 @@ UNICODE = Glyphs(
         "lifeline": "↷",
         "ungradable": "≈",
         "unparsed": "?",
+        "violation": "§",
         "both": "±",
         "refusal": "⊘",
         "refused-by-provider": "⊘",
         "filtered": "⊘",
-        "abstained": "∅",
         "empty": "∅",
         "truncated": "…",
         "cancelled": "✖",
         "error": "↯",
         "interrupted": "↯",
-        "streaming": "◌",
-        "queued": "⏎",
         "posed": "·",
-        "fake": "✎",
-        "probe": "↳",
+        "fake": "≠",
+        "forged": "✎",
+        "edited": "✂",
         "bookmark": "★",
     },
     bar="▌",
@@ -79,7 +78,7 @@ UNICODE = Glyphs(
     bar_thought="┊",
     opened="▾",
     shut="▸",
-    here="●",
+    here="◉",
     fork="├",
     last="└",
     through="│",
@@ -107,21 +106,20 @@ ASCII = Glyphs(
         "lifeline": "L",
         "ungradable": "~",
         "unparsed": "?",
+        "violation": "V",
         "both": "&",
         "refusal": "R",
         "refused-by-provider": "R",
         "filtered": "R",
-        "abstained": "0",
         "empty": "0",
-        "truncated": ">",
+        "truncated": "t",
         "cancelled": "c",
         "error": "!",
         "interrupted": "!",
-        "streaming": "o",
-        "queued": "q",
         "posed": ".",
-        "fake": "F",
-        "probe": "p",
+        "fake": "k",
+        "forged": "F",
+        "edited": "E",
         "bookmark": "*",
     },
     bar="|",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ..core.nodes import Assistant, Node, Reply, Root, Status, User
+from ..core.nodes import Assistant, How, Node, Reply, Root, Status, User
 from ..core.state import Attempt
 from ..session import Session
 from .rail import Grove, Twig
@@ -74,7 +74,7 @@ def _twig(session: Session, node: Node, above: str | None, name: str) -> Twig:
     marks: list[str] = []
     tone = ""
     if isinstance(node.body, Assistant):
-        marks, tone = ["fake"], "forged"
+        marks, tone = ["edited" if node.body.how is How.EDITED else "forged"], "forged"
     elif isinstance(node.body, Reply) and node.body.status is not Status.COMPLETE:
         marks, tone = [str(node.body.status)], "error"
     if len(attempts) == 1:
@@ -97,7 +97,9 @@ def mark_of(attempt: Attempt) -> str:
     """The sign of an attempt: its grade, or what it was instead of an answer."""
     if attempt.outcome == "skipped":
         return "lifeline"
-    if attempt.outcome in ("violated", "ambiguous"):
+    if attempt.outcome == "violated":
+        return "violation"
+    if attempt.outcome == "ambiguous":
         return "both"
     if attempt.action == "answer":
         return attempt.grade or "ungradable"

@@ -16,7 +16,7 @@ SIDES_SHOWN = 40
 @dataclass(frozen=True, slots=True)
 class Twig:
     """One turn or attempt of the tree.  `parent` is the nearest shown ancestor; `marks` are names of glyphs; `tone` is "", "right",
-    "wrong", "skip", "fake", "forged" or "error"; `name` is that of a branch or a bookmark."""
+    "wrong", "skip", "forged" or "error"; `name` is that of a branch."""
 
     id: str
     parent: str | None
@@ -82,14 +82,11 @@ class Grove:
         return path
 
 
-def rail_rows(grove: Grove, tip: str | None, opened: Collection[str] = (), hoist: str | None = None) -> list[Row]:
-    """The rows of the tree with the path to `tip` unfolded, and the side branches whose heads are in `opened`.
-
-    `hoist` shows that twig and what is below it alone.
-    """
+def rail_rows(grove: Grove, tip: str | None, opened: Collection[str] = ()) -> list[Row]:
+    """The rows of the tree with the path to `tip` unfolded, and the side branches whose heads are in `opened`."""
     path = grove.path(tip)
     rows: list[Row] = []
-    todo = [_Head(hoist)] if hoist is not None else _hang(grove.kids.get(None, []), path, "")
+    todo = _hang(grove.kids.get(None, []), path, "")
     while todo:
         head = todo.pop()
         twig, kids = grove.twigs[head.node], grove.kids.get(head.node, [])

@@ -45,7 +45,7 @@ class Record:
         said = len(self.session.tree.notes.get(node.id, ()))
         kept = self._made.get(node.id)
         if kept is None or kept[0] != said:
-            kept = self._made[node.id] = said, list(of_node(self.session, node))
+            kept = self._made[node.id] = said, [*of_node(self.session, node), *_notes(self.session, node)]
         return kept[1]
 
 
@@ -94,6 +94,15 @@ def of_node(session: Reading, node: Node) -> Iterator[Block]:
         case Assistant(spans=spans, how=how):
             tags = ("not the subject's own words", *_marks(session, node))
             yield Block(node.id, _writer(spans), str(how), plain(spans), tags, "fake")
+
+
+def _notes(session: Reading, node: Node) -> Iterator[Block]:
+    """What the operator noted on a turn, under it."""
+    for note in session.tree.notes.get(node.id, ()):
+        if note.field == "note":
+            yield Block(
+                f"{node.id}#{note.id}", Origin.OPERATOR, "note", str(note.value), ("never shown to the subject",), "quiet", dim=True
+            )
 
 
 def node_of(block: str) -> str:
@@ -155,8 +164,6 @@ def _marks(session: Reading, node: Node) -> tuple[str, ...]:
             tags += (f"claims {', '.join(map(str, which)) or 'none'}",)
     if label := said.get(("", "label")):
         tags += (f"label {label}",)
-    if note := said.get(("", "note")):
-        tags += (f"note: {note}",)
     if said.get(("", "bookmark")) is True:
         tags += ("bookmarked",)
     return tags

@@ -47,6 +47,15 @@ _LIGHT_INK = {
     "cursor-line": "#e9e6dc",
 }
 _NO_INK = dict.fromkeys(_DARK_INK, "ansi_default")
+_GREY = dict.fromkeys(
+    (
+        *("border", "border-blurred", "scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active"),
+        *("link-color", "link-color-hover", "link-background-hover", "footer-key-foreground"),
+        *(f"markdown-h{level}-color" for level in range(1, 7)),
+    ),
+    "ansi_default",
+)
+"""What Textual paints in its own colours where a theme of the terminal's colours says nothing."""
 
 DARK = Theme(
     name="lifeline-dark",
@@ -70,7 +79,6 @@ DARK = Theme(
         "block-cursor-background": "#2f4254",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-blurred-background": "#232a33",
-        "footer-key-foreground": "#7fb4e0",
         "scrollbar": "#333d48",
         "scrollbar-background": "#14181d",
         "scrollbar-background-hover": "#14181d",
@@ -99,7 +107,6 @@ LIGHT = Theme(
         "block-cursor-background": "#cfdfec",
         "block-cursor-foreground": "#10202e",
         "block-cursor-blurred-background": "#e9e6dc",
-        "footer-key-foreground": "#1f5f99",
         "scrollbar": "#cdc7b8",
         "scrollbar-background": "#faf8f3",
         "scrollbar-background-hover": "#faf8f3",
@@ -122,13 +129,22 @@ MONO = Theme(
     boost="ansi_default",
     variables={
         **_NO_INK,
+        **_GREY,
         "ansi-background": "ansi_default",
         "ansi-foreground": "ansi_default",
+        "faint": "ansi_bright_black",
+        "text-disabled": "ansi_bright_black",
+        "block-cursor-background": "ansi_default",
         "block-cursor-text-style": "reverse",
         "block-cursor-blurred-text-style": "underline",
         "input-cursor-text-style": "reverse",
+        "input-selection-background": "ansi_white",
+        "input-selection-foreground": "ansi_black",
         "screen-selection-background": "ansi_white",
         "screen-selection-foreground": "ansi_black",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_bright_black",
+        "scrollbar-active": "ansi_white",
     },
 )
 THEMES = (DARK, LIGHT, MONO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -46,10 +47,11 @@ class Form(ModalScreen[dict[str, str] | None]):
     """
 
     def __init__(self, session: Session, intervention: Intervention, cursor: str | None, draft: dict[str, str]) -> None:
-        """`draft` holds what was typed when the form was last left, and is kept up to date."""
+        """`draft` holds the long text that was typed when the form was last left, and is kept up to date."""
         super().__init__()
         self.session, self.intervention, self.cursor, self.draft = session, intervention, cursor, draft
         self.fields = intervention.fields(session.state(), session.context(cursor))
+        self.puzzle = next((field.default for field in self.fields if field.name == "puzzle"), "")
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -63,7 +65,7 @@ class Form(ModalScreen[dict[str, str] | None]):
                     elif field.kind == "text":
                         yield TextArea(self.draft.get(field.name, field.default), id=f"field-{field.name}", tab_behavior="focus")
                     else:
-                        yield Input(self.draft.get(field.name, field.default), id=f"field-{field.name}")
+                        yield Input(field.default, id=f"field-{field.name}")
             with VerticalScroll(classes="preview", can_focus=False):
                 yield Static(id="preview")
             text = any(field.kind == "text" for field in self.fields)
@@ -88,7 +90,7 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     def _preview(self) -> None:
         values = self.values()
-        typed = {field.name: values[field.name] for field in self.fields if field.kind != "choice"}
+        typed = {field.name: values[field.name] for field in self.fields if field.kind == "text"}
         self.draft.clear()
         self.draft.update(
             (field.name, typed[field.name]) for field in self.fields if typed.get(field.name, field.default) != field.default
@@ -102,7 +104,25 @@ class Form(ModalScreen[dict[str, str] | None]):
         preview.update(shown(described(self.session, effect, values, self.cursor)))
 
     def on_choice_changed(self) -> None:
+        values = self.values()
+        if values.get("puzzle", "") != self.puzzle:
+            self._refit(values)
         self._preview()
+
+    def _refit(self, values: dict[str, str]) -> None:
+        """Another puzzle was chosen: what is offered, and what nobody has typed over, is that puzzle's."""
+        self.puzzle = values["puzzle"]
+        fields = self.intervention.fields(self.session.state(), replace(self.session.context(self.cursor), puzzle=self.puzzle))
+        for before, field in zip(self.fields, fields, strict=True):
+            widget = self.query_one(f"#field-{field.name}")
+            if field.name == "puzzle":
+                continue
+            if isinstance(widget, Choice):
+                widget.offer(field.options, field.default)
+            elif isinstance(widget, Input) and values[field.name] == before.default:
+                with widget.prevent(Input.Changed):
+                    widget.value = field.default
+        self.fields = fields
 
     def on_input_changed(self) -> None:
         self._preview()
@@ -148,6 +168,13 @@ def described(session: Session, effect: Effect, values: dict[str, str], cursor: 
             attempt = attempt_in(session.state(), values, session.context(cursor))
             if part.shown is not None and part.feedback == "reveal" and attempt is not None:
                 lines.append(f"Effect: {effect_of_key(attempt, part.shown)}.")
+        gone = [part for part in session.queue() if part not in effect.queue]
+        if gone and effect.queue:
+            lines += ["In the place of what is queued now:", "\n\n".join(plain(part.spans) for part in gone)]
     for remark in effect.remarks:
-        lines.append(f"{remark.field}: {remark.value if remark.value is not None else '(none)'}")
+        attempt = session.state().find(remark.node or "", remark.puzzle or "")
+        about = f"puzzle {attempt.position}, " if attempt is not None else ""
+        before = session.tree.said(remark.node or "").get((remark.puzzle or "", remark.field))
+        change = "" if before == remark.value else f"{'(none)' if before is None else before} → "
+        lines.append(f"{about}{remark.field}: {change}{'(none)' if remark.value is None else remark.value}")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from ...actions import Refusal
 from ...calling import Change, Grew, PassedOver, Streamed, Waiting
-from ...core.nodes import Call, Reply, Status
+from ...core.nodes import Call, PartKind, Reply, Status
 from ...interventions import TABLE
 from ...session import Session
 from ...store import StoreError
@@ -26,7 +26,7 @@ from ..growth import Growth
 from ..rail import rail_rows
 from ..record import Record, arriving, coming, home, node_of, parent_branch
 from ..show import shown
-from ..widgets.actions import Actions, key_of
+from ..widgets.actions import Actions, key_name, key_of
 from ..widgets.card import Card
 from ..widgets.topbar import TopBar
 from ..widgets.transcript import Transcript
@@ -196,8 +196,20 @@ class RunScreen(Screen[None]):
             self.say(f"The subject owes a reply: {again} asks for it.")
         elif not session.state().attempts and session.refusal("next") is None:
             self.say(f"{following} sends the first puzzle; {play} runs the whole plan; ? lists all that can be done.", calm=True)
+        elif (last := session.state().last_part) is not None and last.kind is PartKind.PROBE and session.branch != home(session):
+            self.say(f"A fork, {session.branch}: the trunk never sees it. {self.back} leaves it before the next puzzle.", calm=True)
         else:
             self.say("")
+
+    @property
+    def back(self) -> str:
+        """The key that goes back to the branch which this one left."""
+        return key_name(self.app.keymap.get("back", "backspace"))
+
+    def on_screen_suspend(self) -> None:
+        """A run goes on only in sight."""
+        if self.playing:
+            self.session.pause()
 
     def say(self, text: str, calm: bool = False) -> None:
         """A line above the actions, until the next change."""

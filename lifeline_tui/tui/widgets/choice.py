@@ -31,9 +31,14 @@ class Choice(Widget, can_focus=True):
 
     def __init__(self, options: tuple[tuple[str, str], ...], value: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.offer(options, value)
+
+    def offer(self, options: tuple[tuple[str, str], ...], value: str) -> None:
+        """Other options, with `value` chosen; nobody is told."""
         self.options = options
         values = [each for each, _ in options]
         self.set_reactive(Choice.place, values.index(value) if value in values else 0)
+        self.refresh()
 
     @property
     def value(self) -> str:

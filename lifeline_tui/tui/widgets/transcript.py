@@ -15,7 +15,6 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.message import Message
 from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -44,7 +43,6 @@ class Transcript(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "cursor(1)", "Next block", show=False, id="transcript.next"),
         Binding("up", "cursor(-1)", "Previous block", show=False, id="transcript.previous"),
-        Binding("enter", "select", "Open block", show=False, id="transcript.select"),
         Binding("home", "jump(False)", "First block", show=False, id="transcript.first"),
         Binding("end", "jump(True)", "Last block", show=False, id="transcript.last"),
     ]
@@ -56,11 +54,9 @@ class Transcript(ScrollView, can_focus=True):
         "transcript--edited",
         "transcript--imported",
         "transcript--other_model",
-        "transcript--tag",
         "transcript--fake",
         "transcript--error",
         "transcript--quiet",
-        "transcript--dim",
         "transcript--reasoning",
         "transcript--here",
     }
@@ -75,34 +71,19 @@ class Transcript(ScrollView, can_focus=True):
         & > .transcript--edited { color: $origin-edited; }
         & > .transcript--imported { color: $origin-imported; }
         & > .transcript--other_model { color: $origin-other; }
-        & > .transcript--tag { color: $quiet; }
         & > .transcript--quiet { color: $quiet; }
         & > .transcript--fake { color: $tone-fake; text-style: bold; }
         & > .transcript--error { color: $tone-error; text-style: bold; }
-        & > .transcript--dim { color: $quiet; }
         & > .transcript--reasoning { color: $quiet; text-style: italic; }
         & > .transcript--here { background: $cursor-line; }
-        &:nocolor > .transcript--dim { text-style: dim; }
-        &:nocolor > .transcript--tag { text-style: dim; }
+        &:nocolor > .transcript--quiet { text-style: dim; }
     }
     """
 
     cursor: var[int] = var(-1)
 
-    class BlockSelected(Message):
-        """The operator pressed enter on a block, or clicked it."""
-
-        def __init__(self, transcript: Transcript, block_id: str) -> None:
-            super().__init__()
-            self.transcript = transcript
-            self.block_id = block_id
-
-        @property
-        def control(self) -> Transcript:
-            return self.transcript
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self.following = True
         """Whether the view stays at the end while text arrives."""
         self._column = Column()
@@ -158,25 +139,6 @@ class Transcript(ScrollView, can_focus=True):
         self.cursor = last if stays is None else stays
         self.following = stays is None or self.following
         self._settle((min(keep[0], last), keep[1]) if keep and last >= 0 else None)
-
-    def append_block(self, block: Block) -> None:
-        at_end = self.cursor == len(self._column.blocks) - 1
-        self._column.append(block)
-        if at_end and self.following:
-            self.cursor = len(self._column.blocks) - 1
-        self._settle()
-
-    def replace_block(self, block_id: str, block: Block) -> None:
-        """Puts `block` where `block_id` is, with all its text: deltas of it that are not drawn yet are dropped."""
-        self._pending.pop(block_id, None)
-        at = self._column.place(block_id)
-        if at is None:
-            self.append_block(block)
-            return
-        keep = self._anchor()
-        self._strips.clear()
-        self._column.replace(at, block)
-        self._settle(keep)
 
     def stream(self, block_id: str, text: str) -> None:
         """More text of a block, drawn within 30 ms."""
@@ -314,15 +276,10 @@ class Transcript(ScrollView, can_focus=True):
             self.move_cursor(at)
         return at is not None
 
-    def action_select(self) -> None:
-        if (block := self.current_block) is not None:
-            self.post_message(self.BlockSelected(self, block.id))
-
     def on_click(self, event: events.Click) -> None:
         y = event.get_content_offset_capture(self).y + self.scroll_offset.y
         if self.text_selection is None and self._column.blocks and y < self._column.height:
             self.cursor = self._column.at(y)
-            self.action_select()
 
     # -- drawing ---------------------------------------------------------------------------------------------------------------
 
@@ -367,11 +324,11 @@ class Transcript(ScrollView, can_focus=True):
             glyph = glyphs.origin.get(block.origin, "?")
             name = Segment(f"{glyph} {visible_line(block.heading, 60)}", writer + Style(bold=True))
             tags = "".join(f" {glyphs.dot} {visible_line(tag, 60)}" for tag in block.tags)
-            return Strip([gutter, name, Segment(tags, self._style(here, block.tone or "tag"))])
+            return Strip([gutter, name, Segment(tags, self._style(here, block.tone or "quiet"))])
         if row > len(flow.lines):
             note = f"{glyphs.more} {flow.cut:,} more characters are not shown here"
-            return Strip([gutter, Segment(note, self._style(here, "tag"))])
-        style = self._style(here, "reasoning" if block.reasoning else "dim" if block.dim else "")
+            return Strip([gutter, Segment(note, self._style(here, "quiet"))])
+        style = self._style(here, "reasoning" if block.reasoning else "quiet" if block.dim else "")
         return Strip([gutter, *self._text(flow.lines[row - 1], style, line)])
 
     def _text(self, text: str, style: Style, line: int) -> list[Segment]:

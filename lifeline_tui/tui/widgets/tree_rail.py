@@ -43,7 +43,6 @@ class TreeRail(ScrollView, can_focus=True):
         "tree-rail--right",
         "tree-rail--wrong",
         "tree-rail--skip",
-        "tree-rail--fake",
         "tree-rail--forged",
         "tree-rail--error",
     }
@@ -60,7 +59,6 @@ class TreeRail(ScrollView, can_focus=True):
         & > .tree-rail--right { color: $tone-right; }
         & > .tree-rail--wrong { color: $tone-error; }
         & > .tree-rail--skip { color: $tone-skip; }
-        & > .tree-rail--fake { color: $tone-fake; }
         & > .tree-rail--forged { color: $origin-forged; }
         & > .tree-rail--error { color: $tone-error; }
         &:nocolor > .tree-rail--guide { text-style: dim; }
@@ -96,8 +94,8 @@ class TreeRail(ScrollView, can_focus=True):
         def control(self) -> TreeRail:
             return self.rail
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self.rows: Sequence[Row] = ()
         self._styles: dict[tuple[str, ...], Style] = {}
 

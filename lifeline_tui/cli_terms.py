@@ -1,0 +1,79 @@
+"""What every command of the command line has in common: where its data and its words go, how errors become exit codes, which notebook."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from .config import load_config
+from .core.text import visible, visible_line
+from .exporters import ExportError, ExportFailed
+from .loading import BadFile
+from .opening import database
+from .store import BadReference, Reader, StoreError
+from .subjects.protocol import SubjectError
+
+BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
+
+
+def notebook(db: str | None) -> Path:
+    return database(load_config(), db)
+
+
+def say(text: str) -> None:
+    """Words for the operator."""
+    click.echo(visible(text), err=True)
+
+
+def put(data: Any) -> None:
+    """One JSON line of data; ASCII, so that no terminal is ever sent what a model wrote."""
+    click.echo(json.dumps(data, ensure_ascii=True))
+
+
+def fail(code: int, error: object) -> NoReturn:
+    say(f"lifeline: {visible_line(str(error), 1000)}")
+    sys.exit(code)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Errors become one line and an exit code."""
+    from .core.plan import SelectionError
+
+    try:
+        yield
+    except ExportFailed as error:
+        fail(1, error)
+    except (*BAD_INPUT, SelectionError) as error:
+        fail(2, error)
+    except StoreError as error:
+        fail(1, error)
+    except KeyboardInterrupt:
+        fail(130, "stopped; everything that arrived is saved")
+
+
+def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--db`, which may also stand before the command."""
+    return click.option(
+        "--db",
+        metavar="FILE",
+        callback=lambda context, option, value: value or context.find_root().params.get("db"),
+        help="The notebook's file (else LIFELINE_DB, the config, or the user data folder).",
+    )(command)
+
+
+@contextmanager
+def reading(db: str | None) -> Iterator[Reader]:
+    """The notebook, read only, as it is at this moment.  Raises StoreError where there is none."""
+    with Reader(notebook(db)) as store, store.moment():
+        yield store
+
+
+def sample(text: str) -> dict[str, Any]:
+    return {"epilog": f"\b\nExample: {text}"}
