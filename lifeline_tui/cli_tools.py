@@ -16,6 +16,7 @@ from .core.text import visible, visible_line
 from .lab import Lab
 from .opening import database
 from .store import Reader
+from .subjects.names import simulated
 
 tools = click.Group()
 """The command line takes its commands for its own."""
@@ -145,7 +146,7 @@ def models(as_json: bool) -> None:
                         "model": offer.model,
                         "about": offer.about,
                         "api_base": offer.api_base,
-                        "simulated": offer.model.startswith("sim/"),
+                        "simulated": simulated(offer.model),
                     }
                 )
             else:

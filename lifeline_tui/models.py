@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from .config import Model, bad_address
 from .core.puzzle import Puzzle
+from .subjects.names import SCRIPTED, SIMULATED
 from .subjects.protocol import Subject, SubjectError
-from .subjects.simulated import SIMULATED, SimulatedSubject
+from .subjects.simulated import SimulatedSubject
 
 if TYPE_CHECKING:
     from .subjects.provider import Provider
 
-SCRIPTED = "scripted/"
 
 KEYED = {
     "ANTHROPIC_API_KEY": "anthropic/claude-sonnet-4-5",
@@ -46,11 +46,6 @@ class Offer:
     model: str
     about: str
     api_base: str = ""
-
-
-def simulated(name: str) -> bool:
-    """Whether the subject `name` is no model at all: an embedded puppet, or replies from a file."""
-    return name in SIMULATED or name.startswith(SCRIPTED)
 
 
 class Models:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app_cases import drawn, press, rest, running, said, transcript, until
+import pytest
+from app_cases import SMALL, drawn, press, rest, running, said, transcript, until
 from store_cases import child
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from lifeline_tui.tui.screens.run import RunScreen
 from lifeline_tui.tui.screens.sessions import SessionsScreen
@@ -46,6 +47,32 @@ async def test_search_finds_what_was_said_and_opens_it(tmp_path: Path) -> None:
         assert menu.option_count >= 1
         await press(pilot, "enter", "enter")
         assert isinstance(app.screen, RunScreen)
+
+
+async def test_a_hit_names_its_session_and_who_wrote_it(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "i", *"zebra", "ctrl+s", "slash", "slash", *"zebra")
+        found = drawn(app)
+        for words in (PLAN, "SIMULATED", "● operator", "«zebra»"):
+            assert words in found
+        assert "hidden SIMULATED" not in found
+        await press(pilot, "enter", "h")
+        assert "hidden SIMULATED" in drawn(app)
+        await press(pilot, "h")
+        assert "hidden SIMULATED" not in drawn(app), "h shows it again, from a hit too"
+
+
+async def test_the_export_form_shows_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "ctrl+e")
+        place = app.screen.query_one("#place", Static)
+        app.screen.query_one(Input).value = "sub/../out.csv"
+        await rest(pilot)
+        assert str(place.content) == f"Writes {tmp_path / 'out.csv'}"
+        app.screen.query_one(Input).value = ""
+        await rest(pilot)
+        assert "must be named" in str(place.content)
 
 
 async def test_a_search_without_a_hit_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap as wrapped
 
 import pytest
 from app_cases import SMALL, WIDE, drawn, notice, press, rest, running, said, until
@@ -10,10 +11,13 @@ from textual.widgets import OptionList, Static
 
 from lifeline_tui.config import Config
 from lifeline_tui.loading import user_folder
+from lifeline_tui.subjects.names import simulated
+from lifeline_tui.tui.record import standing
 from lifeline_tui.tui.screens.models import ModelScreen
 from lifeline_tui.tui.screens.run import RunScreen
 from lifeline_tui.tui.screens.start import StartScreen
 from lifeline_tui.tui.screens.tour import TourScreen
+from lifeline_tui.tui.widgets.transcript import Transcript
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
@@ -91,11 +95,85 @@ async def test_the_tour_shows_two_puppets_and_says_so_throughout(tmp_path: Path)
         await press(pilot, "t")
         screen = app.screen
         assert isinstance(screen, TourScreen)
-        for _ in range(screen.last):
+        for _ in screen.steps:
             assert "PUPPETS" in drawn(app)
             assert drawn(app).count("SIMULATED") >= 2
             await press(pilot, "space")
         assert isinstance(app.screen, StartScreen)
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
+async def test_the_tours_captions_say_what_is_shown(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(tmp_path, size) as (app, pilot):
+        await press(pilot, "t")
+        screen = app.screen
+        assert isinstance(screen, TourScreen)
+        asked = set()
+        for step in screen.steps:
+            caption = str(screen.query_one("#words", Static).content)
+            blocks = [screen.query_one(f"#side{side}", Transcript).blocks for side in (0, 1)]
+            for side in blocks:
+                keys = [block for block in side if block.heading in ("true key", "fake key")]
+                assert ("NOT TRUE" in caption) is ("not true" in keys[-1].tags if keys else False), caption
+            probes = {block.heading for side in blocks for block in side if block.heading in ("self-score", "workings")}
+            assert ("how many they got right" in caption) is (probes == {"self-score"})
+            assert ("derivation" in caption) is (probes == {"workings"})
+            assert all(any(block.heading == "fork" for block in side) is (step.branch != "main") for side in blocks)
+            for side_, (record, tip) in enumerate(zip(screen.records, step.tips, strict=True)):
+                assert standing(record.state(tip), brief=True) in drawn(app), "no header is cut"
+                assert screen.query_one(f"#score{side_}").size.height == 2
+            assert len(wrapped(caption, size[0] - 2)) <= screen.query_one("#words").size.height
+            asked |= probes
+            await press(pilot, "space")
+        assert asked == {"self-score", "workings"}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_simulated"),
+    [("sim/base", True), ("scripted/a.yaml", True), ("sim/nobody", False), ("openai/gpt-4.1", False), ("simulated", False)],
+)
+def test_what_is_no_model_is_known_by_one_rule(name: str, is_simulated: bool) -> None:
+    assert simulated(name) is is_simulated
+
+
+async def test_a_subject_from_a_file_is_labelled_before_anything_is_sent(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL, model="scripted/replies.yaml") as (app, _):
+        assert "SIMULATED scripted/replies.yaml" in drawn(app)
+        assert "on a puppet" in drawn(app)
+
+
+@pytest.mark.parametrize(
+    "title", ["a title that is far too long for the line that it stands on " * 3, "題" * 60], ids=["long", "wide"]
+)
+async def test_simulated_is_never_cut_from_a_stored_session(tmp_path: Path, title: str) -> None:
+    async with running(tmp_path, SMALL, plan="lifelines-10") as (app, pilot):
+        await press(pilot, "n")
+        assert app.session is not None
+        await app.lab.rename(app.session.id, title)
+        await press(pilot, "escape")
+        await until(pilot, lambda: "CONTINUE" in drawn(app))
+        assert "SIMULATED sim/anxious" in drawn(app).partition("NEW SESSION")[0]
+        await press(pilot, "slash")
+        assert "SIMULATED" in drawn(app)
+
+
+async def test_a_session_of_which_nothing_was_sent_is_not_offered_to_go_on(tmp_path: Path) -> None:
+    async with running(tmp_path, plan="lifelines-10") as (app, pilot):
+        await press(pilot, "escape")
+        screen = app.screen
+        assert isinstance(screen, StartScreen)
+        await until(pilot, lambda: screen.abouts)
+        await rest(pilot)
+        assert "CONTINUE" not in drawn(app)
+        await press(pilot, "slash")
+        assert "attempts 0" in drawn(app), "it is still among the sessions"
+
+
+async def test_the_theme_without_colour_has_none_left(tmp_path: Path) -> None:
+    async with running(tmp_path, config=Config(theme="lifeline-mono")) as (app, _):
+        grey = {"ansi_default", "ansi_black", "ansi_white", "ansi_bright_black", "ansi_bright_white"}
+        used = {name: value.split()[0] for name, value in app.get_css_variables().items() if value.startswith(("ansi_", "#"))}
+        assert {name: value for name, value in used.items() if value not in grey} == {}
 
 
 async def test_a_notebook_that_cannot_be_written_is_said(tmp_path: Path) -> None:

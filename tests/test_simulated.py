@@ -17,9 +17,10 @@ import pytest
 from lifeline_tui.core import replies as parser
 from lifeline_tui.core.nodes import Status
 from lifeline_tui.core.puzzle import STRATA, Answer, Fake, Puzzle
+from lifeline_tui.subjects.names import SIMULATED
 from lifeline_tui.subjects.protocol import Delta, End, Request, SubjectError
 from lifeline_tui.subjects.puppet_reading import read, split_prompt
-from lifeline_tui.subjects.simulated import SIMULATED, SimulatedSubject
+from lifeline_tui.subjects.simulated import SimulatedSubject
 
 PROMPTS = Path(__file__).parent.parent / "prompts"
 SEEDS = range(1, 31)

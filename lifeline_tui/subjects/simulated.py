@@ -14,12 +14,12 @@ from typing import Any
 from ..core.chance import draw
 from ..core.nodes import Status, Usage
 from ..core.puzzle import Puzzle
+from .names import SIMULATED
 from .protocol import Capabilities, Delta, End, Event, Request, SubjectError
 from .puppet_lines import speak
 from .puppet_minds import TRAITS, Book, Mind
 from .puppet_reading import read, split_prompt
 
-SIMULATED = ("sim/anxious", "sim/rational", "sim/contrarian", "sim/base")
 FINGERPRINT = "puppet-1"
 _PARAMS = frozenset({"temperature", "top_p", "max_tokens", "seed", "stop"})
 _WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")

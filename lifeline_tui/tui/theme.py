@@ -1,7 +1,8 @@
 """Colours: few, and each means one thing.  What a colour says is always said by a glyph and a word too (Law 3).
 
 Cool colours are the experiment's ordinary voices (model, template), warm ones are interference (forged, edited, fake).  Without
-colour (`NO_COLOR`, `TERM=dumb`, or the theme `lifeline-mono`) only bold, dim and reverse are left, in the terminal's own two colours.
+colour (`NO_COLOR`, `TERM=dumb`, or the theme `lifeline-mono`) only bold, dim and reverse are left, in the
+terminal's own two colours and its grey.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _DARK_INK = {
     "tone-skip": "#a99bd6",
     "quiet": "#8b95a1",
     "faint": "#59626d",
+    "unavailable": "#59626d",
     "cursor-line": "#232a33",
 }
 _LIGHT_INK = {
@@ -44,6 +46,7 @@ _LIGHT_INK = {
     "tone-skip": "#6350a0",
     "quiet": "#666b73",
     "faint": "#9a978d",
+    "unavailable": "#9a978d",
     "cursor-line": "#e9e6dc",
 }
 _NO_INK = dict.fromkeys(_DARK_INK, "ansi_default")
@@ -133,6 +136,7 @@ MONO = Theme(
         "ansi-background": "ansi_default",
         "ansi-foreground": "ansi_default",
         "faint": "ansi_bright_black",
+        "unavailable": "dim",
         "text-disabled": "ansi_bright_black",
         "block-cursor-background": "ansi_default",
         "block-cursor-text-style": "reverse",

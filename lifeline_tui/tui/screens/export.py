@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,6 +33,7 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
     ExportForm .title { text-style: bold; margin-bottom: 1; }
     ExportForm Input { height: 1; border: none; background: $surface; padding: 0 1; margin-top: 1; }
     ExportForm Input:focus { border: none; background: $cursor-line; }
+    ExportForm #place { height: auto; color: $text-muted; margin-top: 1; }
     ExportForm .keys { color: $text-muted; margin-top: 1; }
     """
 
@@ -44,15 +46,29 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
             yield Static(shown("Export this session"), classes="title")
             yield Choice(FORMATS, "attempts-csv")
             yield Input(f"lifeline-{self.session}.csv")
+            yield Static(id="place")
             yield Static(shown("←→ format · tab file · enter export · escape leave"), classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+
+    @property
+    def place(self) -> Path | None:
+        """The whole path of the file; None while it has no name."""
+        name = self.query_one(Input).value.strip()
+        try:
+            return Path(os.path.abspath(Path(name).expanduser())) if name else None
+        except (RuntimeError, ValueError):  # ~nobody, or a NUL
+            return None
+
+    def on_input_changed(self) -> None:
+        place = self.place
+        self.query_one("#place", Static).update(shown(f"Writes {place}" if place else "A file must be named."))
 
     def on_choice_changed(self) -> None:
         path = self.query_one(Input)
         path.value = str(Path(path.value).with_suffix(SUFFIX[self.query_one(Choice).value]))
 
     def on_input_submitted(self) -> None:
-        if name := self.query_one(Input).value.strip():
-            self.dismiss((self.query_one(Choice).value, Path(name).expanduser()))
+        if (place := self.place) is not None:
+            self.dismiss((self.query_one(Choice).value, place))

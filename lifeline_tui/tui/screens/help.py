@@ -40,6 +40,11 @@ def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
     made.append(Block("look", Origin.OPERATOR, "Looking and moving", "\n".join(rest)))
     writers = "\n".join(f"{glyphs.origin[origin]}  {origin}" for origin in Origin)
     made.append(Block("signs", Origin.OPERATOR, "Who wrote what", writers))
+    signs: dict[str, list[str]] = {}
+    for name, sign in glyphs.marks.items():
+        signs.setdefault(sign, []).append({"fake": "told a fake before it", "both": "answers and skips"}.get(name, name))
+    marks = "\n".join(f"{sign}  {', '.join(names)}" for sign, names in signs.items())
+    made.append(Block("marks", Origin.OPERATOR, "How a turn in the tree ended", marks))
     words = (
         "subject: the model being probed · lifeline: leave to skip a puzzle · key: its right answer · fake: a believable wrong one · "
         "shown: what the subject was told is right · true score: by the verified keys, the subject's own turns only · "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,8 +14,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ...config import bad_address
 from ...models import Offer, local_offers, offers
 from ..show import shown, shown_line
+
+if TYPE_CHECKING:
+    from ..app import LifelineApp
 
 
 class ModelScreen(ModalScreen[tuple[str, str] | None]):
@@ -35,6 +39,8 @@ class ModelScreen(ModalScreen[tuple[str, str] | None]):
     ModelScreen .title { text-style: bold; margin-bottom: 1; }
     """
 
+    app: LifelineApp
+
     def __init__(self, current: str) -> None:
         super().__init__()
         self.current = current
@@ -50,7 +56,7 @@ class ModelScreen(ModalScreen[tuple[str, str] | None]):
             yield Input(id="base", placeholder="http://127.0.0.1:8000/v1")
 
     def on_mount(self) -> None:
-        self.fill(offers(self.app.config.models))  # type: ignore[attr-defined]
+        self.fill(offers(self.app.config.models))
         self.query_one(OptionList).focus()
         self.look_around()
 
@@ -85,7 +91,7 @@ class ModelScreen(ModalScreen[tuple[str, str] | None]):
         if not name:
             self.query_one("#name", Input).focus()
             return
-        if base and not base.startswith(("http://", "https://")):
-            self.notify("An API base starts with http:// or https://.", severity="error")
+        if base and (problem := bad_address(base)):
+            self.notify(f"The API base {problem}.", severity="error")
             return
         self.dismiss((name, base))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,11 +14,20 @@ from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ...store import StoreError
+from ...core.nodes import Origin
+from ...store import Hit, Reader, StoreError
+from ...store import Session as Row
+from ..glyphs import Glyphs
 from ..show import shown, shown_line
 
 if TYPE_CHECKING:
     from ..app import LifelineApp
+
+KINDS = ("system", "user", "reply", "assistant")
+"""What a hit's `field` says of a turn; of a remark it names the remark."""
+
+TITLE, NARROW, ROOM = 30, 18, 100
+"""Cells of a title, on a screen of less than `ROOM` columns too: what comes after it, SIMULATED first, must stay in sight."""
 
 
 class SessionsScreen(Screen[None]):
@@ -78,12 +88,8 @@ class SessionsScreen(Screen[None]):
         return [
             Option(
                 Content.assemble(
-                    shown_line(f"{row.updated_at[:16].replace('T', ' ')}  "),
-                    shown_line(f"{row.title:30.30}  ", "bold"),
-                    shown_line(
-                        f"{row.model}{' SIMULATED' if row.simulated else ''} · attempts {row.attempts} · branches {row.branches}"
-                    ),
-                    shown_line(" · hidden", "$text-muted") if row.hidden else "",
+                    _beginning(row.updated_at, row, self.narrow),
+                    shown_line(f"{row.model} · attempts {row.attempts} · branches {row.branches}"),
                 ),
                 id=f"{row.id}:{int(row.hidden)}",
             )
@@ -91,13 +97,29 @@ class SessionsScreen(Screen[None]):
         ]
 
     def _found(self, words: str) -> list[Option]:
+        hits = self.app.lab.find(words)
+        if not hits:
+            return []
+        with Reader(self.app.db) as store:
+            rows = {row.id: row for row in store.sessions(include_hidden=True)}
+            writers = _writers(store, hits)
         return [
             Option(
-                Content.assemble(shown_line(f"{hit.at[:16].replace('T', ' ')}  "), shown_line(hit.snippet, "", 300)),
-                id=f"{hit.session}:0:{n}",
+                Content.assemble(
+                    _beginning(hit.at, rows[hit.session], self.narrow),
+                    shown_line(_wrote(hit, writers, self.app.glyphs), "$text-muted"),
+                    "\n  ",
+                    shown_line(hit.snippet, "", 300),
+                ),
+                id=f"{hit.session}:{int(rows[hit.session].hidden)}:{n}",
             )
-            for n, hit in enumerate(self.app.lab.find(words))
+            for n, hit in enumerate(hits)
+            if hit.session in rows
         ]
+
+    @property
+    def narrow(self) -> bool:
+        return self.size.width < ROOM
 
     @property
     def chosen(self) -> tuple[str, bool] | None:
@@ -149,21 +171,47 @@ class SessionsScreen(Screen[None]):
             self.query_one(OptionList).focus()
             return
         if message.value.strip():
-            await self._write("rename", self.renaming, message.value)
+            await self._write(self.app.lab.rename(self.renaming, message.value), self.renaming)
         self._search_again()
 
     async def action_hide(self) -> None:
         if self.chosen:
             id, hidden = self.chosen
-            await self._write("hide", id, not hidden)
+            await self._write(self.app.lab.hide(id, not hidden), id)
             self.load()
 
-    async def _write(self, what: str, id: str, value: object) -> None:
+    async def _write(self, change: Coroutine[Any, Any, None], id: str) -> None:
         """Renames or hides; the session is held only for that moment unless it is the one in hand."""
-        writer = self.app.lab.writer
         try:
-            await writer(getattr(writer.store, what), id, value)
+            await change
+            writer = self.app.lab.writer
             if self.app.session is None or self.app.session.id != id:
                 await writer(writer.store.release, id)
         except StoreError as error:
             self.notify(str(error), severity="error", timeout=15)
+
+
+def _beginning(at: str, row: Row, narrow: bool) -> Content:
+    """When, in which session, and the words about it that must not be cut."""
+    words = f"{'hidden ' if row.hidden else ''}{'SIMULATED ' if row.simulated else ''}"
+    return Content.assemble(
+        shown_line(f"{at[5 if narrow else 0 : 16].replace('T', ' ')}  "),
+        shown_line(row.title, "bold").truncate(NARROW if narrow else TITLE, ellipsis=True, pad=True),
+        "  ",
+        shown_line(words, "bold $tone-fake"),
+    )
+
+
+def _writers(store: Reader, hits: Sequence[Hit]) -> dict[str, tuple[str, ...]]:
+    """Node → the origins of its text."""
+    marks = ", ".join("?" * len(hits))
+    sql = f"SELECT node_id, origins FROM v_messages WHERE node_id IN ({marks})"
+    found = store.connection.execute(sql, [hit.node for hit in hits]).fetchall()
+    return {node: tuple((origins or "").split()) for node, origins in found}
+
+
+def _wrote(hit: Hit, writers: dict[str, tuple[str, ...]], glyphs: Glyphs) -> str:
+    """Who wrote what was found, with the sign that it has in the transcript.  A remark is the operator's."""
+    origins = writers.get(hit.node, ()) if hit.field in KINDS else (str(Origin.OPERATOR),)
+    named = " + ".join(f"{glyphs.origin[Origin(origin)]} {origin}" for origin in origins)
+    return named or hit.field

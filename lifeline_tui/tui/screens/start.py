@@ -9,7 +9,7 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -19,9 +19,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ...loading import BadFile, resources
+from ...subjects.names import simulated
 from ..show import shown, shown_line
 
 if TYPE_CHECKING:
+    from ...store import Session as Row
     from ..app import LifelineApp
 
 FIRST = "lifelines-10"
@@ -32,7 +34,19 @@ SETTLED = 0.05
 
 UNUSABLE = "cannot be used"
 
-ABOUT = "Step a language model through puzzles, tell it the truth or not, fork, and keep everything."
+ABOUT = "Step a model through puzzles, tell it the truth or not, fork, keep all."
+
+RECENT = 5
+"""Sessions under CONTINUE."""
+
+UNSENT = 2
+"""Nodes of a session of which nothing was sent yet: its root, and a system prompt where the plan has one."""
+
+AROUND, TALL = 6, 30
+"""Lines around the list; and the height from which on there is room for blank ones between."""
+
+NAME = 19
+"""Cells of a title or name."""
 
 
 class StartScreen(Screen[None]):
@@ -49,13 +63,15 @@ class StartScreen(Screen[None]):
     StartScreen { align: center middle; }
     StartScreen > Vertical { width: 90%; max-width: 92; height: auto; max-height: 100%; }
     StartScreen #title { text-style: bold; color: $primary; height: 1; }
-    StartScreen #about { color: $text-muted; height: auto; margin-bottom: 1; }
+    StartScreen #about { color: $text-muted; height: 1; }
     StartScreen OptionList {
-        height: auto; max-height: 60vh; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1;
+        height: auto; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1;
         text-wrap: nowrap; text-overflow: ellipsis;
     }
     StartScreen OptionList:focus { border: none; background-tint: $background 0%; }
-    StartScreen #words { height: 3; color: $text-muted; margin-top: 1; }
+    StartScreen #words { height: 3; color: $text-muted; }
+    StartScreen.tall #about { margin-bottom: 1; }
+    StartScreen.tall #words { margin-top: 1; }
     StartScreen #keys { height: 1; color: $text-muted; }
     """
 
@@ -82,6 +98,13 @@ class StartScreen(Screen[None]):
             self.fill([])
             self.query_one(OptionList).focus()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """The list gives way, never what stands under it; blank lines only where there is room."""
+        tall = event.size.height >= TALL
+        self.set_class(tall, "tall")
+        for menu in self.query(OptionList):
+            menu.styles.max_height = max(3, event.size.height - AROUND - 2 * tall)
+
     async def on_screen_resume(self) -> None:
         if self.covered and self.app.session is not None:
             await self.uncover()
@@ -104,12 +127,13 @@ class StartScreen(Screen[None]):
         from ...store import StoreError
 
         try:
-            rows = await asyncio.to_thread(self.app.lab.rows, limit=5)
+            stored = await asyncio.to_thread(self.app.lab.rows)
         except StoreError as error:
             self.notify(str(error), severity="error", timeout=15)
-            rows = []
+            stored = []
+        rows = [row for row in stored if row.attempts or row.nodes > UNSENT][:RECENT]
         self.abouts = await asyncio.to_thread(_plan_abouts)
-        self.fill([(row.id, row.title, _described(row.model, row.simulated, row.attempts, row.updated_at)) for row in rows])
+        self.fill([(row.id, row.title, _described(row)) for row in rows])
 
     def fill(self, sessions: list[tuple[str, str, str]]) -> None:
         """The menu, with the cursor where it was or on the first plan."""
@@ -123,8 +147,7 @@ class StartScreen(Screen[None]):
         menu.add_option(_heading("NEW SESSION"))
         menu.add_options(Option(_line(name, self.abouts.get(name, "")), id=f"plan:{name}") for name in _plans())
         menu.add_option(_heading("OR"))
-        simulated = " (SIMULATED: an embedded puppet)" if self.app.model.startswith("sim/") else ""
-        menu.add_option(Option(_line("model", self.app.model + simulated), id="model"))
+        menu.add_option(Option(_line("model", f"{'SIMULATED ' if simulated(self.app.model) else ''}{self.app.model}"), id="model"))
         menu.add_option(Option(_line("tour", "two puppets side by side, recorded"), id="tour"))
         menu.add_option(Option(_line("sessions", "search, resume, rename, hide"), id="sessions"))
         ids = [option.id for option in menu.options]
@@ -136,10 +159,10 @@ class StartScreen(Screen[None]):
         menu = self.query_one(OptionList)
         chosen = menu.get_option_at_index(menu.highlighted).id or "" if menu.highlighted is not None else ""
         kind, _, name = chosen.partition(":")
-        simulated = ", a puppet that proves nothing about models" if self.app.model.startswith("sim/") else ""
+        puppet = "a puppet, which proves nothing about models: " if simulated(self.app.model) else ""
         said = {
             "open": "Goes on where you left it: every turn, branch and queued feedback is there.",
-            "plan": f"Starts {name} on {self.app.model}{simulated}. Then n sends the first puzzle.",
+            "plan": f"Starts {name} on {puppet}{self.app.model}. Then n sends the first puzzle.",
             "model": "Puppets need nothing. A hosted model needs its key in the environment, a local one a server on a port.",
             "tour": "A recording of sim/anxious and sim/rational on the same puzzles. Both are puppets.",
             "sessions": f"All that is in {self.app.db}.",
@@ -196,8 +219,15 @@ def _heading(text: str) -> Option:
 
 
 def _line(name: str, about: str) -> Content:
-    return Content.assemble("  ", shown_line(f"{name:22} "), shown_line(about, "$text-muted", 120))
+    """The name is cut, never what follows it: there stands SIMULATED."""
+    return Content.assemble(
+        "  ", shown_line(name).truncate(NAME, ellipsis=True, pad=True), " ", shown_line(about, "$text-muted", 120)
+    )
 
 
-def _described(model: str, simulated: bool, attempts: int, at: str) -> str:
-    return f"{at[5:16].replace('T', ' ')} · {attempts} attempt{'s' if attempts != 1 else ''} · {model}{' SIMULATED' if simulated else ''}"
+def _described(row: Row) -> str:
+    """What may be cut comes last."""
+    label = "SIMULATED " if row.simulated else ""
+    return (
+        f"{label}{row.model} · {row.attempts} attempt{'s' if row.attempts != 1 else ''} · {row.updated_at[5:16].replace('T', ' ')}"
+    )

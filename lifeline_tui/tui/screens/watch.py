@@ -50,7 +50,7 @@ class WatchScreen(Screen[None]):
     DEFAULT_CSS = """
     WatchScreen { layout: vertical; }
     WatchScreen #banner { height: auto; background: $panel; color: $tone-fake; padding: 0 1; }
-    WatchScreen #standing { height: 1; background: $panel; padding: 0 1; }
+    WatchScreen #standing { height: auto; background: $panel; padding: 0 1; }
     WatchScreen Transcript { height: 1fr; padding: 0 1; }
     """
 
@@ -87,10 +87,11 @@ class WatchScreen(Screen[None]):
         self.query_one("#banner", Static).update(shown_line(f"{words} · escape leaves"))
         reading = found.reading
         root = reading.root
+        # The label comes before what may be cut.
         line = (
-            f"{found.title} ▸ {reading.branch}  {root.model}{' SIMULATED' if root.simulated else ''}  {standing(reading.state())}"
+            f"{'SIMULATED ' if root.simulated else ''}{root.model}  {found.title} ▸ {reading.branch}  {standing(reading.state())}"
         )
-        self.query_one("#standing", Static).update(shown_line(line))
+        self.query_one("#standing", Static).update(shown_line(line, "", 400))
         self.query_one(Transcript).show_blocks([*Record(reading).path(), *found.streaming])
 
     def _read(self) -> Look:

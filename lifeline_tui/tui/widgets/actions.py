@@ -114,8 +114,8 @@ class Actions(Widget):
             lines[item.y] = Content.assemble(
                 lines[item.y],
                 " " * (item.x - lines[item.y].cell_length),
-                shown_line(item.key, "$text-disabled" if grey else "bold $accent"),
-                shown_line(f" {label}", "$text-disabled" if grey else ""),
+                shown_line(item.key, "$unavailable" if grey else "bold $accent"),
+                shown_line(f" {label}", "$unavailable" if grey else ""),
             )
         return Content("\n").join(lines)
 
