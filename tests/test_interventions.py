@@ -13,7 +13,7 @@ from lifeline_tui.actions import Refusal
 from lifeline_tui.core.nodes import Assistant, How, Origin, Part, PartKind, Reply, Span, Status, User, plain, text_of
 from lifeline_tui.core.plan import Feedback, Scoring
 from lifeline_tui.core.turn import Phase
-from lifeline_tui.interventions import TABLE, _edited, effect_of_key
+from lifeline_tui.interventions import TABLE, _edited, effect_of_key, scriptable
 
 # Feedback
 
@@ -457,3 +457,8 @@ async def test_an_incomplete_reply_is_never_scored(tmp_path: Path, status: Statu
         body = session.tree[session.tip].body
         assert isinstance(body, Reply)
         assert said(session) == answers(31)
+
+
+def test_a_plan_may_tell_and_ask_and_never_grade_or_move_the_tree():
+    assert set(scriptable()) == {name for name, each in TABLE.items() if each.group in ("feedback", "probe")} | {"next", "forge"}
+    assert not {"grade", "note", "label", "bookmark", "autoplay", "undo", "edit", "fork", "regenerate"} & set(scriptable())
