@@ -8,9 +8,8 @@ import sys
 
 def main() -> None:
     """Runs `lifeline` with the process's arguments."""
-    gc.set_threshold(
-        50_000
-    )  # imports make many objects and no garbage: a tenth of the time to the first paint went to looking for it
+    # Imports make many objects and no garbage: a tenth of the time to the first paint went to looking for it.
+    gc.set_threshold(50_000)
     if len(sys.argv) == 1:
         from .opening import open_app
 

@@ -25,9 +25,10 @@ class Context:
     """What an intervention may look at beside the state of the path that ends at the tip.
 
     `cursor` is the node that the operator points at (the tip unless moved); `stand` is the node under which another turn of the
-    subject's would stand beside it, "" where none could; `before` is where the tip goes on undo, "" where it cannot; `queue` is the feedback waiting at the tip; `busy` while a reply is
-    arriving; `hands` is False when a plan runs without an operator; `marked` where the cursor's turn is bookmarked; `puzzle` is the
-    position that was chosen, "" while none is: refusals and fields are then about that attempt.
+    subject's would stand beside it, "" where none could; `before` is where the tip goes on undo, "" where it cannot; `queue` is the
+    feedback waiting at the tip; `busy` while a reply is arriving; `hands` is False when a plan runs without an operator; `marked`
+    where the cursor's turn is bookmarked; `puzzle` is the position that was chosen, "" while none is: refusals and fields are then
+    about that attempt.
     """
 
     templates: Templates

@@ -6,17 +6,27 @@ personas are named, never given as a path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .core.plan import Feedback, Plan, Scoring, Selection, Step, When
+from .core.plan import (
+    CONDITIONS,
+    OPERATORS,
+    RANGES,
+    WORDS,
+    Actions,
+    Feedback,
+    Plan,
+    Scoring,
+    Selection,
+    Step,
+    When,
+    is_lifeline_word,
+)
 from .core.puzzle import STRATA
 from .loading import Entry, find, listed, load, resources
 
-FEEDBACK_KINDS = ("none", "verdict", "reveal", "verdict+reveal", "praise", "score", "yoked")
-CONDITIONS = ("action", "answer", "difficulty", "confidence", "flags", "grade", "status", "position")
-"""What of an attempt a step's `when` may ask about."""
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 SAMPLING: dict[str, Callable[[Entry, str], Any]] = {
     "temperature": lambda entry, name: entry.number(name, 0, 2),
@@ -35,9 +45,6 @@ SAMPLING: dict[str, Callable[[Entry, str], Any]] = {
 }
 """All that a plan's `subject` may set."""
 
-Actions = Mapping[str, Mapping[str, Collection[str]]]
-"""What a step may do: action → its fields → the values that such a field may have; none where any text will do."""
-
 
 def plan_names() -> tuple[str, ...]:
     """The names of the shipped plans and the user's own."""
@@ -51,7 +58,7 @@ def load_plan(name_or_path: str | Path, actions: Actions | None = None) -> Plan:
 
 def parse(entry: Entry, actions: Actions | None = None) -> Plan:
     """The plan in an entry.  Raises BadFile."""
-    batch = entry.choice("presentation", ("sequential", "batch"), "sequential") == "batch"
+    batch = entry.choice("presentation", WORDS["presentation"], "sequential") == "batch"
     if entry.has("size") and not batch:
         raise entry.entry("size").bad("is the size of a batch, but presentation is sequential")
     lifelines = None if entry.text("lifelines", "none") == "none" else _lifelines(entry)
@@ -65,17 +72,17 @@ def parse(entry: Entry, actions: Actions | None = None) -> Plan:
         about=entry.text("about", ""),
         puzzles=_selection(entry.child("puzzles")),
         presentation="batch" if batch else "sequential",
-        batch_size=entry.integer("size", 1, 1000, default=20),
+        batch_size=entry.integer("size", *RANGES["batch_size"], default=20),
         lifelines=lifelines,
         lifeline_word=_word(entry),
         scoring=_scoring(entry.child("scoring")),
-        form=entry.choice("form", ("block-last", "action-first", "free"), "block-last"),
+        form=entry.choice("form", WORDS["form"], "block-last"),
         ask=_ask(entry),
         budget_line=budget_line,
         persona=_persona(entry),
         feedback=_feedback(entry.child("feedback")),
-        on_violation=entry.choice("on_violation", ("tell", "silent-next"), "tell"),
-        on_ambiguous=entry.choice("on_ambiguous", ("ungradable", "stop"), "ungradable"),
+        on_violation=entry.choice("on_violation", WORDS["on_violation"], "tell"),
+        on_ambiguous=entry.choice("on_ambiguous", WORDS["on_ambiguous"], "ungradable"),
         subject=_subject(entry.child("subject")),
         seed=entry.integer("seed", 0, default=1),
         then=_steps(entry, "then", actions),
@@ -89,7 +96,7 @@ def _lifelines(entry: Entry) -> int:
     found = entry.entry("lifelines")
     if not str(found.value).strip("+-").isdecimal():
         raise found.bad(f"must be none or a whole number, not '{found.value}'")
-    return found.integer(low=0, high=1000)
+    return found.integer(None, *RANGES["lifelines"])
 
 
 def _selection(entry: Entry) -> Selection:
@@ -118,13 +125,15 @@ def _distinct(entry: Entry, name: str) -> tuple[str, ...]:
 
 def _word(entry: Entry) -> str:
     word = entry.text("lifeline_word", "lifeline")
-    if not (word.isascii() and word.isalpha() and len(word) <= 30) or word.lower() == "answer":
+    if not is_lifeline_word(word):
         raise entry.entry("lifeline_word").bad("must be one word of letters, other than 'answer'")
     return word
 
 
 def _scoring(entry: Entry) -> Scoring:
-    right, wrong, skip = (entry.number(name, -1000, 1000, getattr(Scoring(), name)) for name in ("right", "wrong", "skip"))
+    right, wrong, skip = (
+        entry.number(name, *RANGES[f"scoring.{name}"], getattr(Scoring(), name)) for name in ("right", "wrong", "skip")
+    )
     silent = not entry.flag("say_no_penalty", default=False)
     if not silent and wrong < 0:
         raise entry.entry("say_no_penalty").bad(f"cannot be true where a wrong answer scores {wrong}")
@@ -149,8 +158,8 @@ def _persona(entry: Entry) -> str:
 
 
 def _feedback(entry: Entry) -> Feedback:
-    kind = entry.choice("kind", FEEDBACK_KINDS, "none")
-    shown = entry.choice("shown", ("true", "fake", "mixed"), "true")
+    kind = entry.choice("kind", WORDS["feedback.kind"], "none")
+    shown = entry.choice("shown", WORDS["feedback.shown"], "true")
     if shown != "true" and kind in ("none", "praise"):
         raise entry.entry("shown").bad(f"is {shown}, but feedback of kind {kind} shows no answer")
     if entry.has("fake_rate") and shown != "mixed":
@@ -158,10 +167,10 @@ def _feedback(entry: Entry) -> Feedback:
     return Feedback(
         kind=kind,
         shown=shown,
-        fake_rate=entry.number("fake_rate", 0, 1, default=0.5),
-        turn=entry.choice("turn", ("joined", "own"), "joined"),
-        on_skip=entry.choice("on_skip", ("same", "none"), "same"),
-        delay=entry.integer("delay", 0, 1000, default=0),
+        fake_rate=entry.number("fake_rate", *RANGES["feedback.fake_rate"], default=0.5),
+        turn=entry.choice("turn", WORDS["feedback.turn"], "joined"),
+        on_skip=entry.choice("on_skip", WORDS["feedback.on_skip"], "same"),
+        delay=entry.integer("delay", *RANGES["feedback.delay"], default=0),
     )
 
 
@@ -208,7 +217,7 @@ def _step(entry: Entry, actions: Actions | None) -> Step:
 
 
 def _when(entry: Entry) -> When:
-    op = entry.choice("op", ("is", "not", "lt", "gt", "has"))
+    op = entry.choice("op", OPERATORS)
     if op in ("lt", "gt"):
         entry.number("value")
     return When(entry.choice("field", CONDITIONS), op, entry.text("value"))

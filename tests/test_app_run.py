@@ -307,6 +307,27 @@ async def test_a_reply_that_cannot_be_saved_stays_in_sight_until_it_is(tmp_path:
 # -- the whole plan ------------------------------------------------------------------------------------------------------------
 
 
+async def test_autoplay_does_not_run_on_behind_another_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = asyncio.Semaphore(2)
+
+    async def gated(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
+        await gate.acquire()
+        yield Delta(text=ANSWER)
+        yield End(Status.COMPLETE)
+
+    monkeypatch.setattr(ScriptedSubject, "stream", gated)
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- x")) as (app, pilot):
+        session = app.session
+        assert session is not None
+        await pilot.press("space")
+        await until(pilot, lambda: len(session.state().attempts) == 3)
+        await pilot.press("o")
+        for _ in range(20):
+            gate.release()
+        await rest(pilot)
+        assert len(session.state().attempts) == 3
+
+
 async def test_autoplay_runs_until_a_key_pauses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = asyncio.Semaphore(3)
 

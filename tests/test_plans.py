@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import as_data, canonical, from_data
-from lifeline_tui.core.plan import Feedback, Plan, Scoring, Selection, Step, When
+from lifeline_tui.core.plan import CONDITIONS, WORDS, Feedback, Plan, Scoring, Selection, Step, When
 from lifeline_tui.loading import BadFile
 from lifeline_tui.loading import parse as read
-from lifeline_tui.plans import CONDITIONS, FEEDBACK_KINDS, SAMPLING, load_plan, parse, plan_names
+from lifeline_tui.plans import SAMPLING, load_plan, parse, plan_names
 
 SHIPPED = ("baseline-20", "baseline-20-batch", "liar-realtime", "lifelines-10", "lifelines-10-batch", "realtime-reveal")
 WHOLE = """\
@@ -268,7 +268,7 @@ steps = st.lists(
         lifelines=st.none() | st.integers(0, 99),
         scoring=st.builds(Scoring, number, number, number, st.booleans()),
         ask=words,
-        feedback=st.builds(Feedback, st.sampled_from(FEEDBACK_KINDS), word, number, word, word, st.integers(0, 9)),
+        feedback=st.builds(Feedback, st.sampled_from(WORDS["feedback.kind"]), word, number, word, word, st.integers(0, 9)),
         subject=st.dictionaries(
             st.sampled_from(sorted(SAMPLING)), number | word | st.booleans() | st.lists(word, max_size=2), max_size=3
         ),

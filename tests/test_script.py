@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued, reopened, rows
 
+from lifeline_tui.calling import PassedOver
 from lifeline_tui.core.chance import draw
 from lifeline_tui.core.nodes import Reply, Status, User
 from lifeline_tui.core.plan import Feedback, Step, When
@@ -119,8 +120,15 @@ async def test_for_and_when_choose_attempts_and_what_is_refused_is_passed_over(
     """Puzzle 3 was skipped, so there are no workings to ask for."""
     voice = Voice(f"ANSWER: 9\n{answers(11, 50)}", answers(99, 50), LIFELINE, answers(14, 90), "Because.")
     async with opened(tmp_path, voice, count=4, hands=False, then=(Step("workings", each=each, when=when),)) as session:
+        heard: list[str] = []
+        session.listen = lambda change: heard.append(change.why) if isinstance(change, PassedOver) else None
         assert await session.play() == "complete"
         assert [puzzle for via, puzzle in turns(session) if via == "workings"] == expected
+        if (each, when) == (("all",), None):
+            assert set(heard) == {
+                "The plan's workings for puzzle 3 was passed over: Puzzle 3 has neither an answer nor a shown key to derive: reveal or "
+                "fake one first."
+            }
 
 
 async def test_an_action_about_no_puzzle_is_done_where_the_reply_was_the_last_word(tmp_path: Path):

@@ -6,12 +6,45 @@ session can go on after the file has changed.  Scores are exact decimals held as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .chance import shuffled
 from .puzzle import STRATA, Puzzle
+
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "presentation": ("sequential", "batch"),
+    "form": ("block-last", "action-first", "free"),
+    "feedback.kind": ("none", "verdict", "reveal", "verdict+reveal", "praise", "score", "yoked"),
+    "feedback.shown": ("true", "fake", "mixed"),
+    "feedback.turn": ("joined", "own"),
+    "feedback.on_skip": ("same", "none"),
+    "on_violation": ("tell", "silent-next"),
+    "on_ambiguous": ("ungradable", "stop"),
+}
+RANGES: Mapping[str, tuple[int, int]] = {
+    "batch_size": (1, 1000),
+    "lifelines": (0, 1000),
+    "scoring.right": (-1000, 1000),
+    "scoring.wrong": (-1000, 1000),
+    "scoring.skip": (-1000, 1000),
+    "feedback.fake_rate": (0, 1),
+    "feedback.delay": (0, 1000),
+}
+"""Field of a plan → the words, or the lowest and the highest number, that it may hold: in a file, and in what is imported."""
+
+CONDITIONS = ("action", "answer", "difficulty", "confidence", "flags", "grade", "status", "position")
+OPERATORS = ("is", "not", "lt", "gt", "has")
+"""What of an attempt a step's `when` may ask about, and how."""
+
+Actions = Mapping[str, Mapping[str, Collection[str]]]
+"""What a plan may script: action → its fields → the values that such a field may have; none where any text will do."""
+
+
+def is_lifeline_word(word: str) -> bool:
+    """Whether a plan may call its lifelines so: one word of letters that is not what else a reply may begin with."""
+    return word.isascii() and word.isalpha() and len(word) <= 30 and word.lower() != "answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..core.nodes import BODIES, Kind, Node, Root, User, from_data
-from ..core.plan import Plan, Step
+from ..core.plan import CONDITIONS, OPERATORS, RANGES, WORDS, Actions, Plan, Step, is_lifeline_word
 
 NUMBER = (int, float)
 VALUES: Mapping[str, tuple[type, ...]] = {
@@ -28,30 +28,6 @@ VALUES: Mapping[str, tuple[type, ...]] = {
     "confidence": (*NUMBER, type(None)),
 }
 """Field → the types that its value may have; a field that is not here is free."""
-
-WORDS: Mapping[str, tuple[str, ...]] = {
-    "presentation": ("sequential", "batch"),
-    "form": ("block-last", "action-first", "free"),
-    "feedback.kind": ("none", "verdict", "reveal", "verdict+reveal", "praise", "score", "yoked"),
-    "feedback.shown": ("true", "fake", "mixed"),
-    "feedback.turn": ("joined", "own"),
-    "feedback.on_skip": ("same", "none"),
-    "on_violation": ("tell", "silent-next"),
-    "on_ambiguous": ("ungradable", "stop"),
-}
-RANGES: Mapping[str, tuple[int, int]] = {
-    "batch_size": (1, 1000),
-    "lifelines": (0, 1000),
-    "scoring.right": (-1000, 1000),
-    "scoring.wrong": (-1000, 1000),
-    "scoring.skip": (-1000, 1000),
-    "feedback.fake_rate": (0, 1),
-    "feedback.delay": (0, 1000),
-}
-"""Of a root's plan: what the loader of plans, which this layer may not import, accepts in a file."""
-
-Actions = Mapping[str, Mapping[str, Collection[str]]]
-"""What a plan may script: action → its fields → the values that such a field may have; none where any text will do."""
 
 
 @cache
@@ -120,15 +96,15 @@ def _check_plan(plan: Plan, actions: Actions | None) -> None:
         value = attrgetter(where)(plan)
         if value is not None and not low <= value <= high:
             raise ValueError(f"body.plan.{where} must be from {low} to {high}")
-    word = plan.lifeline_word
-    if not (word.isascii() and word.isalpha() and len(word) <= 30) or word.lower() == "answer":
+    if not is_lifeline_word(plan.lifeline_word):
         raise ValueError("body.plan.lifeline_word must be one word of letters, other than 'answer'")
     for name in ("then", "steps"):
         for place, step in enumerate(getattr(plan, name)):
             where = f"body.plan.{name}[{place}]"
             _one_of(step.place, ("fork", "trunk"), f"{where}.place")
             if step.when is not None:
-                _one_of(step.when.op, ("is", "not", "lt", "gt", "has"), f"{where}.when.op")
+                _one_of(step.when.op, OPERATORS, f"{where}.when.op")
+                _one_of(step.when.field, CONDITIONS, f"{where}.when.field")
             if not all(isinstance(value, str) for value in step.fields.values()):
                 raise ValueError(f"{where}.fields must hold texts")
             if actions is not None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..core.nodes import Annotation, Kind, Node, canonical, decode
+from ..core.plan import Actions
 from ..exporters.session_jsonl import FORMAT, VERSION
 from ..loading import BadFile, read_bytes
 from ..store import Store
-from .fitting import Actions, check_body, check_steps, check_value
+from .fitting import check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
 NODE = {"kind", "id", "parent", "seq", "at", "body", "sha256", "forged_above", "fakes_above", "first_fake_depth", "copied_from"}
