@@ -120,7 +120,7 @@ class Asking:
             end = await self._reader
         except asyncio.CancelledError as stopped:
             await asyncio.wait({self._reader})
-            end = End(Status.CANCELLED, "cancelled by the operator")
+            end = End(Status.CANCELLED, "by the operator")
             task = asyncio.current_task()
             failure = stopped if task is not None and task.cancelling() else None
         except Exception as error:

@@ -233,7 +233,7 @@ async def test_cancel_keeps_the_partial(tmp_path: Path, monkeypatch: pytest.Monk
         body = session.tree[session.tip].body
         assert isinstance(body, Reply)
         assert (body.status, body.spans[0].text) == (Status.CANCELLED, "half of an")
-        assert "cancelled by the operator" in notice(app)
+        assert "ended as cancelled: by the operator" in notice(app)
         assert "ctrl+r asks again" in notice(app)
         assert isinstance(app.screen, RunScreen)
 
