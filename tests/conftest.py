@@ -16,6 +16,10 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from table import chance, printed, table  # noqa: E402
+
+__all__ = ["chance", "table"]
+
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("suite")
 
@@ -67,3 +71,17 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     return home
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever is in tests/battery belongs to it."""
+    for item in items:
+        if item.path.parent.name == "battery":
+            item.add_marker("battery")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The battery's table, where it was what was asked for."""
+    if "battery" in str(config.option.markexpr).replace("not battery", ""):
+        reports = [each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, []) if each.when == "call"]
+        terminalreporter.write_line(f"\n{printed(reports)}\n")
