@@ -73,7 +73,7 @@ class Lab:
         plan = replace(plan, puzzles=replace(plan.puzzles, count=len(puzzles)))
         subject = self.models.make(model, puzzles, api_base)
         await subject.capabilities()
-        session = await create(
+        return await create(
             self.writer,
             plan,
             puzzles,
@@ -81,12 +81,10 @@ class Lab:
             self.templates,
             title=title or plan.name,
             seed=seed,
+            view={"api_base": api_base} if api_base else {},
             deadlines=self.deadlines,
             **options,
         )
-        if api_base:
-            await self.writer(self.writer.store.set_view_state, session.id, "api_base", api_base)
-        return session
 
     async def open(self, session: str, *, api_base: str = "", **options: Any) -> Session:
         """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it; SubjectError where

@@ -8,7 +8,7 @@ the operator, an error, the process's exit) ends in a reply that keeps what arri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from .actions import Context, Effect, Intervention, Refusal, Values
@@ -42,6 +42,14 @@ from .reading import MAIN, Reading
 from .store import BadReference, Draft, Store
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
 
+Queues = dict[tuple[str, str], tuple[Part, ...]]
+"""Feedback that waits, by (branch, tip)."""
+
+
+def _kept(queues: Queues) -> dict[str, Any]:
+    """`queues` as view state."""
+    return {f"queue:{tip}:{branch}": [as_data(part) for part in queue] for (branch, tip), queue in queues.items()}
+
 
 class Session(Reading):
     """A stored session that this process runs."""
@@ -55,7 +63,7 @@ class Session(Reading):
         tree: Tree,
         branches: dict[str, str],
         branch: str,
-        queues: dict[tuple[str, str], tuple[Part, ...]],
+        queues: Queues,
         *,
         hands: bool = True,
         deadlines: Deadlines = Deadlines(),
@@ -179,32 +187,38 @@ class Session(Reading):
 
     async def _keep(self, branch: str, tip: str, queue: tuple[Part, ...]) -> None:
         """Makes `queue` what waits at the `tip` of `branch`."""
-        await self._write(self._write.store.set_view_state, self.id, f"queue:{tip}:{branch}", [as_data(part) for part in queue])
+        ((key, value),) = _kept({(branch, tip): queue}).items()
+        await self._write(self._write.store.set_view_state, self.id, key, value)
         self._queues[branch, tip] = queue
 
     async def remark(self, remarks: Sequence[Remark]) -> None:
         """Writes what is said about stored nodes.  A verdict that waits on a grade which is overruled no longer waits."""
-        self._heard(await self._write(self._write.store.annotate, self.id, remarks))
         ruled = {(remark.node, remark.puzzle) for remark in remarks if remark.field == "grade"}
-        for (branch, tip), queue in tuple(self._queues.items()):
+        changed: Queues = {}
+        for place, queue in self._queues.items():
             kept = tuple(part for part in queue if part.feedback != "verdict" or (part.reply, part.puzzle) not in ruled)
             if kept != queue:
-                await self._keep(branch, tip, kept)
+                changed[place] = kept
+        notes = await self._write(self._write.store.annotate, self.id, remarks, _kept(changed))
+        self._queues |= changed
+        self._heard(notes)
 
     def _heard(self, notes: Sequence[Annotation]) -> None:
         for note in notes:
             self.tree.annotate(note)
             self.forget(note.node)
 
-    async def _move(self, branch: str, tip: str) -> None:
-        await self._write(self._write.store.set_branch, self.id, branch, tip)
+    async def _move(self, branch: str, tip: str, carried: Queues) -> None:
+        await self._write(self._write.store.set_branch, self.id, branch, tip, {"branch": branch, **_kept(carried)})
         self.branches[branch] = tip
-        await self.go(branch)
+        self._queues |= carried
+        self.branch = branch
+        self.listen(Grew())
 
     async def go(self, branch: str) -> None:
         """Makes `branch` the one that is worked on."""
-        self.branch = branch
         await self._write(self._write.store.set_view_state, self.id, "branch", branch)
+        self.branch = branch
         self.listen(Grew())
 
     async def visit(self, node: str) -> None:
@@ -213,7 +227,7 @@ class Session(Reading):
             if any(above.id == node for above in self.tree.above(self.branches[name])):
                 return await self.go(name)
         leaf = self.tree.newest_leaf(node)
-        return await self._move(self.free_name("found"), leaf)
+        return await self._move(self.free_name("found"), leaf, {})
 
     def free_name(self, name: str) -> str:
         """`name`, or `name-2`, …: the first that no branch bears."""
@@ -226,11 +240,12 @@ class Session(Reading):
     async def _extend(self, effect: Effect) -> None:
         """Appends a turn, and the call that it owes, in one transaction; then makes the call."""
         if effect.tip:
-            return await self._move(self.branch, effect.tip)
+            return await self._move(self.branch, effect.tip, {})
         parent = effect.parent or self.tip
         branch = self.free_name(effect.fork) if effect.fork else self.branch
+        carried: Queues = {}
         if branch != self.branch and (queue := self._queues.get((self.branch, parent))) is not None:
-            await self._keep(branch, parent, queue)
+            carried[branch, parent] = queue
         bodies: list[Body] = []
         remarks: list[Remark] = []
         if effect.turn:
@@ -245,22 +260,28 @@ class Session(Reading):
             call, request = await self._compose(parent, bodies, effect.call)
             bodies.append(call)
         if not bodies:
-            return await self._move(branch, parent)
-        nodes = await self._append(bodies, parent, remarks, branch)
+            return await self._move(branch, parent, carried)
+        nodes = await self._append(bodies, parent, remarks, branch, carried)
         self.listen(Grew())
         if request is not None:
             await self._ask(nodes[-1], request, branch)
         return None
 
-    async def _append(self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str) -> list[Node]:
-        drafts = [Draft(body) for body in bodies]
-        nodes, notes = await self._write(self._write.store.append, self.id, drafts, parent=parent, remarks=remarks, branch=branch)
+    async def _append(
+        self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str, carried: Queues
+    ) -> list[Node]:
+        """Appends a chain and goes on there; what is `carried` waits there too."""
+        drafts, view = [Draft(body) for body in bodies], _kept(carried)
+        if branch != self.branch:
+            view["branch"] = branch
+        append = self._write.store.append
+        nodes, notes = await self._write(append, self.id, drafts, parent=parent, remarks=remarks, branch=branch, view=view)
         for node in nodes:
             self.tree.add(node)
         self._heard(notes)
         self.branches[branch] = nodes[-1].id
-        if branch != self.branch:
-            await self.go(branch)
+        self._queues |= carried
+        self.branch = branch
         return nodes
 
     async def capabilities(self) -> Capabilities:
@@ -321,7 +342,7 @@ class Session(Reading):
         body = call.body if isinstance(call.body, Call) else None
 
         async def save() -> None:
-            await self._append([reply], call.id, judge(self.state(call.id), reply, body, branch), branch)
+            await self._append([reply], call.id, judge(self.state(call.id), reply, body, branch), branch, {})
             self._asking = self._unsaved = None
             self.listen(Grew())
 
@@ -388,9 +409,10 @@ async def create(
     *,
     title: str,
     seed: int,
+    view: Mapping[str, Any] = {},
     **options: Any,
 ) -> Session:
-    """A new session, stored and owned by this process, at its first root."""
+    """A new session, stored and owned by this process, at its first root, with `view` state kept beside it."""
     root = Root(
         plan=as_data(plan),
         puzzles=tuple(puzzles),
@@ -403,7 +425,7 @@ async def create(
     drafts = [Draft(body) for body in ((root, prompt) if prompt else (root,))]
     store = writer.store
     id = await writer(store.create_session, title, plan.name, subject.name, subject.simulated)
-    nodes, notes = await writer(store.append, id, drafts, parent=None, branch=MAIN)
+    nodes, notes = await writer(store.append, id, drafts, parent=None, branch=MAIN, view=view)
     return Session(writer, id, subject, templates, Tree(nodes, notes), {MAIN: nodes[-1].id}, MAIN, {}, **options)
 
 

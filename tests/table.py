@@ -57,7 +57,11 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 def command(plant: str = "") -> list[str]:
     """The real command, in a process of its own, after `plant`: code that breaks something."""
-    return [sys.executable, "-c", f"{plant}\nfrom lifeline_tui.__main__ import main\nmain()"] if plant else [sys.executable, "-m", "lifeline_tui"]
+    return (
+        [sys.executable, "-c", f"{plant}\nfrom lifeline_tui.__main__ import main\nmain()"]
+        if plant
+        else [sys.executable, "-m", "lifeline_tui"]
+    )
 
 
 def printed(reports: Iterable[Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -230,6 +230,10 @@ class Ledger:
             self._conn.execute("INSERT INTO branches VALUES (?, ?, ?)", (self.session, name, node))
             self._grown["branches"] += 1
 
+    def keep(self, view: Mapping[str, Any]) -> None:
+        """Keep JSON values of the view: cursor, queued feedback, chosen child, drafts."""
+        keep(self._conn, self.session, view)
+
     def settle(self, *, touch: bool = True) -> None:
         """Bring the stored counts up to date; the last thing in a transaction."""
         grown = self._grown
@@ -238,6 +242,13 @@ class Ledger:
             " updated_at = CASE WHEN ? THEN max(updated_at, ?) ELSE updated_at END WHERE id = ?",
             (grown["nodes"], grown["annotations"], grown["branches"], grown["attempts"], touch, self.at, self.session),
         )
+
+
+def keep(conn: sqlite3.Connection, session: str, view: Mapping[str, Any]) -> None:
+    conn.executemany(
+        "INSERT INTO view_state VALUES (?, ?, ?) ON CONFLICT (session, key) DO UPDATE SET value = excluded.value",
+        [(session, key, canonical(value)) for key, value in view.items()],
+    )
 
 
 def first_root(conn: sqlite3.Connection, session: str) -> str:

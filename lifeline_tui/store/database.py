@@ -29,8 +29,8 @@ def _is_ours(path: Path) -> int:
             head = file.read(100)
     except OSError as error:
         raise BadReference(f"{path} cannot be opened: {error.strerror}. Choose another file with --db.") from error
-    if not head:
-        return 0
+    if not head or (not any(head) and path.with_name(path.name + "-journal").exists()):
+        return 0  # empty, or what a power cut left of a first write, which SQLite is about to take back
     if not head.startswith(_MAGIC) or len(head) < 100:
         raise BadReference(f"{path} is not a lifeline database; it was left as it is. Choose another file with --db.")
     version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
@@ -86,7 +86,9 @@ class Database:
         conn = _connect(_uri(self.path, "mode=rw"))
         try:
             # Asked of SQLite, which first rolls back what a kill left behind; the header alone may speak of that.
-            if _version(conn) < VERSION:
+            old = _version(conn) < VERSION
+            _is_ours(self.path)
+            if old:
                 with self.lock.held():
                     # Another process may have been first.
                     if _version(conn) < VERSION:

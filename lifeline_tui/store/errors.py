@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -33,9 +34,14 @@ def sentence(error: Exception, path: Path) -> str:
         return f"A number is too large to be stored ({text}); nothing was written to {path}."
     if "append-only" in text or "one reply" in text:
         return f"{text[:1].upper()}{text[1:]} ({path})."
-    if "disk is full" in text:
-        return f"The disk is full: nothing was written to {path}. Free some space, then try again."
-    if "readonly" in text or isinstance(error, PermissionError):
+    code = getattr(error, "errno", None)
+    if "disk is full" in text or code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"The disk is full, or its quota is used up: nothing was written to {path}. Free some space, then try again."
+    if "disk I/O error" in text or code == errno.EIO:
+        return f"The disk gave an error, or its quota is used up: nothing was written to {path}. Look after the disk, then try again."
+    if "unable to open" in text:
+        return f"{path}, or a file beside it, could not be opened: nothing was written. Look at its folder, then try again."
+    if "readonly" in text or isinstance(error, PermissionError) or code == errno.EROFS:
         return f"{path} cannot be written: it, or its folder, is read-only for this user. Choose another file with --db."
     if isinstance(error, (NotADirectoryError, FileExistsError)):
         return f"{path} cannot be made: a part of that path is a file, not a folder. Choose another file with --db."

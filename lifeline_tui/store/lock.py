@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import StoreError, sentence
@@ -34,7 +34,8 @@ class SideLock:
         """Hold the lock; raises StoreError, naming the holder, when it cannot be had in `WAIT_S` seconds."""
         self._acquire()
         try:
-            os.pwrite(self._fd, f"{os.getpid():<20}".encode(), 0)
+            with suppress(OSError):  # a full disk: the number is for a sentence only
+                os.pwrite(self._fd, f"{os.getpid():<20}".encode(), 0)
             yield
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)

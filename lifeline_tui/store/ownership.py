@@ -69,12 +69,13 @@ class Ownership:
         path = folder(self._database) / session
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            fd = self._lock(path)
+            self._held[session] = self._lock(path)
         except OSError as error:
             raise StoreError(sentence(error, path.parent)) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()} {socket.gethostname()}".encode("utf-8", "replace"), 0)
-        self._held[session] = fd
+        # A full disk keeps no owner's name, which is for a sentence only; the lock is what counts.
+        with suppress(OSError):
+            os.ftruncate(self._held[session], 0)
+            os.pwrite(self._held[session], f"{os.getpid()} {socket.gethostname()}".encode("utf-8", "replace"), 0)
         return True
 
     def _lock(self, path: Path) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.nodes import Annotation, Node, Origin, Remark, Reply, Span, Status, canonical
-from .append import Ledger, first_root
+from .append import Ledger, first_root, keep
 from .database import Database
 from .errors import StoreError
 from .identity import now_iso, ulid
@@ -123,8 +123,10 @@ class Store(Reader):
         parent: str | None,
         remarks: Sequence[Remark] = (),
         branch: str | None = None,
+        view: Mapping[str, Any] = {},
     ) -> tuple[list[Node], list[Annotation]]:
-        """Append `drafts` as a chain under `parent`, then `remarks`, and move `branch` to the last of them: one transaction.
+        """Append `drafts` as a chain under `parent`, then `remarks`, move `branch` to the last of them and keep `view` state: one
+        transaction.
 
         A remark without a node is about the last node appended.
         """
@@ -137,13 +139,16 @@ class Store(Reader):
             notes = [ledger.remark(remark, remark.node or last) for remark in remarks]
             if branch is not None:
                 ledger.tip(named(branch), last)
+            ledger.keep(view)
         return nodes, notes
 
-    def annotate(self, session: str, remarks: Sequence[Remark]) -> list[Annotation]:
-        """Say something about nodes of `session`; each remark names its node."""
+    def annotate(self, session: str, remarks: Sequence[Remark], view: Mapping[str, Any] = {}) -> list[Annotation]:
+        """Say something about nodes of `session`, each remark naming its node, and keep `view` state: one transaction."""
         self.own(session)
         with self._ledger(session) as ledger:
-            return [ledger.remark(remark, remark.node) for remark in remarks]
+            notes = [ledger.remark(remark, remark.node) for remark in remarks]
+            ledger.keep(view)
+        return notes
 
     def rename(self, session: str, title: str) -> None:
         """Give `session` another title: an annotation on its first root, shown in its row."""
@@ -162,10 +167,12 @@ class Store(Reader):
 
     # What may change: tips, checkpoints, view state
 
-    def set_branch(self, session: str, name: str, tip: str) -> None:
+    def set_branch(self, session: str, name: str, tip: str, view: Mapping[str, Any] = {}) -> None:
+        """Let the branch `name` end at `tip`, and keep `view` state: one transaction."""
         self.own(session)
         with self._ledger(session) as ledger:
             ledger.tip(named(name), tip)
+            ledger.keep(view)
 
     def checkpoint(self, call: str, text: str, reasoning: str = "") -> bool:
         """Keep what has arrived of the reply to `call`; False when it has its reply already.  Survives a kill, not a power cut."""
@@ -176,10 +183,7 @@ class Store(Reader):
     def set_view_state(self, session: str, key: str, value: Any) -> None:
         """Keep a JSON value: cursor, queued feedback, chosen child, drafts.  Needs no ownership."""
         with self._database.writing(durable=False) as conn:
-            conn.execute(
-                "INSERT INTO view_state VALUES (?, ?, ?) ON CONFLICT (session, key) DO UPDATE SET value = excluded.value",
-                (session, key, canonical(value)),
-            )
+            keep(conn, session, {key: value})
 
     # Search and import
 

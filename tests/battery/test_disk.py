@@ -1,0 +1,164 @@
+"""The disk fails at any operation, loses power behind any, or the process is killed at any: nothing acknowledged is lost, every fault
+is a sentence, and after it the same thing is done again and succeeds."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from table import Table, sized
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or shutil.which("cc") is None,
+    reason="the failing disk is a preloaded library, built with cc",
+)
+ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "HALF")
+SENTENCE = re.compile(r"[^\n]*(?:t\.db|attempts-csv|session-jsonl|markdown)[^\n]*")
+ADVICE = ("then try again.", "Choose another file with --db.", "cannot be written: ")
+WRONG = ("acknowledged lost", "text lost", "damaged", "not opened", "half done", "unclear", "raised raw", "not gone on")
+SCENARIOS = {
+    "first": "a new notebook",
+    "turns": "turns and checkpoints",
+    "play": "a session by hand",
+    "import": "an import",
+    "export": "three exports",
+}
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    library = tmp_path_factory.mktemp("shim") / "shim.so"
+    source = Path(__file__).with_name("shim.c")
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def broken(shim: Path, folder: Path, scenario: str, rounds: int, chance: Random, *hows: str, plant: str = "") -> Counter[str]:
+    """What came of a fault at `rounds` of the scenario's operations, for each of `hows`."""
+    here = folder / scenario
+    here.mkdir()
+    words = [scenario, chance.random(), rounds, here, *hows]
+    env = {**os.environ, "LD_PRELOAD": str(shim), "PLANT": plant}
+    program = [sys.executable, Path(__file__).with_name("faulty_disk.py"), *map(str, words)]
+    done = subprocess.run(program, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    counts = Counter({"faults": 0} | dict.fromkeys(WRONG, 0))
+    for line in done.stdout.splitlines():
+        out = json.loads(line)
+        counts["faults"] += bool(out["fired"])
+        counts.update(out["faults"])
+        counts["raised raw"] += len(out["odd"])
+        counts["not gone on"] += out["how"] not in ("KILL", "POWER") and not out["ended"]
+        counts["unclear"] += sum(not (SENTENCE.fullmatch(told) and any(word in told for word in ADVICE)) for told in out["told"])
+    shutil.rmtree(here)
+    return counts
+
+
+def wrong(counts: Counter[str]) -> Counter[str]:
+    return Counter({name: counts[name] for name in WRONG if counts[name]})
+
+
+@sized(fast=1, long=100_000, shards=1)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_disk_that_fails_loses_nothing_and_says_so(
+    shim: Path, tmp_path: Path, chance: Random, table: Table, scenario: str, rounds: int
+) -> None:
+    hows = [f"{error}-{until}" for error in ERRORS for until in ("once", "until-mended")]
+    counts = broken(shim, tmp_path, scenario, rounds, chance, *hows)
+    table.row(f"disk: an error at each operation of {SCENARIOS[scenario]}", counts)
+    assert counts["faults"] >= len(hows) * min(rounds, 20)
+    assert not wrong(counts)
+
+
+@sized(fast=2, long=100_000, shards=1)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_kill_at_any_operation_loses_nothing(
+    shim: Path, tmp_path: Path, chance: Random, table: Table, scenario: str, rounds: int
+) -> None:
+    counts = broken(shim, tmp_path, scenario, rounds, chance, "KILL")
+    table.row(f"kill -9: at each operation of {SCENARIOS[scenario]}", counts)
+    assert counts["faults"] >= min(rounds, 20)
+    assert not wrong(counts)
+
+
+@sized(fast=20, long=2_000, shards=1)
+@pytest.mark.parametrize("scenario", ["first", "turns", "play", "import"])
+def test_a_power_cut_loses_nothing(shim: Path, tmp_path: Path, chance: Random, table: Table, scenario: str, rounds: int) -> None:
+    counts = broken(shim, tmp_path, scenario, rounds, chance, "POWER")
+    table.row(f"power cut: behind any operation of {SCENARIOS[scenario]}", counts)
+    assert counts["faults"] == rounds
+    assert not wrong(counts)
+
+
+NO_SYNC = """
+import functools, sqlite3
+class Careless(sqlite3.Connection):
+    def execute(self, sql, *values):
+        return super().execute(sql.replace("= FULL", "= OFF").replace("= NORMAL", "= OFF"), *values)
+sqlite3.connect = functools.partial(sqlite3.connect, factory=Careless)
+"""
+SWALLOWED = """
+from contextlib import contextmanager, suppress
+from lifeline_tui.store import StoreError
+from lifeline_tui.store.database import Database
+writing = Database.writing
+@contextmanager
+def careless(self, **more):
+    with suppress(StoreError), writing(self, **more) as conn:
+        yield conn
+Database.writing = careless
+"""
+RAW = """
+import sqlite3
+from lifeline_tui.store import store, database
+database.TROUBLE = ()
+"""
+LATE = """
+import functools, sqlite3
+class Late(sqlite3.Connection):
+    owed = False
+    def execute(self, sql, *values):
+        if sql in ("COMMIT", "ROLLBACK") and (self.owed or sql == "COMMIT"):
+            self.owed = True
+            return super().execute("SELECT 1")
+        if self.owed and (sql == "BEGIN IMMEDIATE" or sql.startswith("PRAGMA")):
+            self.owed = False
+            super().execute("COMMIT")
+        return super().execute(sql, *values)
+sqlite3.connect = functools.partial(sqlite3.connect, factory=Late)
+"""
+NOT_RENAMED = """
+import lifeline_tui.exporters as exporters
+def write(format, store, sessions, path, *, blind=False):
+    with path.open("w", newline="") as out:
+        exporters.exporter(format)(store, sessions, out, blind)
+import __main__
+__main__.write = write
+"""
+
+
+@pytest.mark.parametrize(
+    ("check", "scenario", "how", "rounds", "bug", "plant"),
+    [
+        ("disk: an error at each operation of", "play", "ENOSPC-until-mended", 12, "a StoreError swallowed", SWALLOWED),
+        ("disk: an error at each operation of", "turns", "EIO-once", 12, "SQLite's own error let through", RAW),
+        ("kill -9: at each operation of", "turns", "KILL", 20, "a transaction acknowledged before its commit", LATE),
+        ("kill -9: at each operation of", "export", "KILL", 20, "an export written in place", NOT_RENAMED),
+        ("power cut: behind any operation of", "play", "POWER", 30, "synchronous=OFF", NO_SYNC),
+        ("power cut: behind any operation of", "first", "POWER", 30, "synchronous=OFF", NO_SYNC),
+    ],
+)
+def test_a_careless_store_is_caught(
+    shim: Path, tmp_path: Path, chance: Random, table: Table, check: str, scenario: str, how: str, rounds: int, bug: str, plant: str
+) -> None:
+    found = wrong(broken(shim, tmp_path, scenario, rounds, chance, how, plant=plant))
+    assert found
+    table.caught(f"{check} {SCENARIOS[scenario]}", bug, found.total())
