@@ -1,7 +1,7 @@
 """The command line: the same session code without hands, and everything that scripts rely on.
 
-Data goes to stdout, words to stderr.  Exit 0: done; 1: the work failed or is partial; 2: bad usage or bad input, one line; 130: it was
-stopped with control-c, and everything that had arrived is saved.
+Data goes to stdout, words to stderr.  Exit 0: done; 1: the work failed or is partial; 2: bad usage or bad input, one line; 130, 143, 129: it was
+stopped with control-c, TERM or HUP, and everything that had arrived is saved.
 
 Here are the commands on sessions; those that need none are in cli_tools.
 """
@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .cli_terms import answering, db_option, fail, notebook, put, reading, sample, say
+from .cli_terms import answering, db_option, fail, heed_signals, notebook, put, reading, sample, say
 from .cli_tools import tools
 from .config import load_config
 from .core.text import visible, visible_line
@@ -238,6 +238,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     sys.excepthook = _fault
+    heed_signals()
     try:
         try:
             cli(prog_name="lifeline", standalone_mode=False)

@@ -90,8 +90,8 @@ class Terminal:
     @property
     def given_back(self) -> bool:
         """Whether the terminal is as it was before: its own screen, its modes, its cursor and no mouse reports."""
-        left = self.out.rfind(ALTERNATE_OFF) > self.out.rfind(ALTERNATE_ON)
-        shown = self.out.rfind(b"\x1b[?25h") > self.out.rfind(b"\x1b[?25l")
+        left = self.out.rfind(ALTERNATE_OFF) >= self.out.rfind(ALTERNATE_ON)
+        shown = self.out.rfind(b"\x1b[?25h") >= self.out.rfind(b"\x1b[?25l")
         mouse = all(
             self.out.rfind(f"\x1b[?{n}l".encode()) >= self.out.rfind(f"\x1b[?{n}h".encode()) for n in (1000, 1003, 1006, 2004)
         )

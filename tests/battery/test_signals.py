@@ -1,0 +1,203 @@
+"""However the app or a run ends, what came is saved, the terminal is given back, and the exit code says what happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import termios
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from app_cases import script
+from table import Table, sized
+from terminals import ALTERNATE_OFF, ALTERNATE_ON, Terminal
+
+from lifeline_tui.core.nodes import Reply, Status, plain
+from lifeline_tui.core.transcript import call_digest
+from lifeline_tui.store import Reader, StoreError
+from lifeline_tui.store.verify import verify
+
+HANGING = """
+import asyncio
+from lifeline_tui.subjects.protocol import Delta
+from lifeline_tui.subjects.scripted import ScriptedSubject
+async def stream(self, request):
+    yield Delta(text="half of an")
+    await asyncio.Event().wait()
+ScriptedSubject.stream = stream
+"""
+FAULT = """
+from lifeline_tui.tui.screens.run import RunScreen
+def fault(self):
+    secret = "sk-not-to-be-" + "printed"
+    raise RuntimeError("a fault of the app's own")
+RunScreen.action_peek = fault
+"""
+WRONG = ("not saved", "terminal not given back", "wrong exit code", "tracebacks", "locals shown", "damaged", "hung")
+
+
+class Ended(Terminal):
+    """The app, or a run, on a notebook of its own, with half of a reply there."""
+
+    def __init__(self, folder: Path, plant: str, *, app: bool = True) -> None:
+        self.db = folder / "notebook.db"
+        self.db.unlink(missing_ok=True)
+        words = ("open", "--plan", "lifelines-10") if app else ("run", "lifelines-10", "--json")
+        super().__init__(*words, "--model", script(folder, "- x"), "--db", self.db, plant=HANGING + plant)
+        if app:
+            self.read(lambda: b"NEXT" in self.out, "the run screen")
+            self.send(b"n")
+            self.read(lambda: self.asked and b"half of an" in self.out, "half of a reply")
+        else:
+            self.read(lambda: self.asked, "half of a reply")
+
+    @property
+    def asked(self) -> bool:
+        """Whether a call is on the disk, and with it what has arrived of its reply."""
+        try:
+            with Reader(self.db) as store:
+                return any(point.text for row in store.sessions() for point in store.open_calls(row.id))
+        except StoreError:
+            return False
+
+    def left(self, code: int, *, terminal: bool = True) -> Counter[str]:
+        """What is wrong with how it ended."""
+        counts = Counter(dict.fromkeys(WRONG, 0))
+        try:
+            ended = self.ended() if terminal else self.process.wait(20)
+        except (AssertionError, subprocess.TimeoutExpired):
+            counts["hung"] += 1
+            return counts
+        counts["wrong exit code"] += ended != code
+        counts["terminal not given back"] += terminal and not self.given_back
+        counts["tracebacks"] += b"Traceback" in self.out
+        counts["locals shown"] += b"sk-not-to-be-printed" in self.out
+        with Reader(self.db) as store:
+            bodies = [node.body for row in store.sessions() for node in store.nodes(row.id)]
+            replies = [(body.status, plain(body.spans)) for body in bodies if isinstance(body, Reply)]
+            counts["not saved"] += replies != [(Status.CANCELLED, "half of an")]
+            counts["damaged"] += len(verify(store, digest_of=call_digest))
+        return counts
+
+
+def signalled(folder: Path, number: signal.Signals, plant: str = "", *, app: bool = True) -> Counter[str]:
+    with Ended(folder, plant, app=app) as it:
+        it.process.send_signal(number)
+        return it.left(128 + number)
+
+
+def hung_up(folder: Path, plant: str = "", *, app: bool = True) -> Counter[str]:
+    """The window is closed."""
+    with Ended(folder, plant, app=app) as it:
+        it.hang_up()
+        return it.left(129, terminal=False)
+
+
+def suspended(folder: Path, plant: str = "") -> Counter[str]:
+    """Control-z, and back with `fg`."""
+    counts: Counter[str] = Counter()
+    with Ended(folder, plant) as it:
+        it.send(b"\x1a")
+        it.read(lambda: os.waitid(os.P_PID, it.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None, "its stop")
+        it.read(lambda: ALTERNATE_OFF in it.out, "the terminal")
+        counts["terminal not given back"] += not termios.tcgetattr(it.slave)[3] & termios.ECHO
+        it.out = b""
+        it.process.send_signal(signal.SIGCONT)
+        it.read(lambda: ALTERNATE_ON in it.out and b"half of an" in it.out, "its return")
+        it.send(b"\x11")
+        counts += it.left(0)
+    return counts
+
+
+def resized(folder: Path, chance: Random, plant: str = "") -> Counter[str]:
+    """A storm of window sizes, from one cell to very many."""
+    with Ended(folder, plant) as it:
+        for _ in range(60):
+            it.resize(chance.choice([1, 2, 5, 20, 80, 120, 400]), chance.choice([1, 2, 5, 24, 40, 200]))
+            it.read(lambda: True)
+        it.resize(100, 30)
+        it.out = b""
+        it.read(lambda: b"half of an" in it.out, "the last size")
+        it.send(b"\x11")
+        return it.left(0)
+
+
+@sized(fast=1, long=50)
+@pytest.mark.parametrize("app", [True, False], ids=["app", "run"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_a_signal_saves_what_came_and_gives_the_terminal_back(
+    tmp_path: Path, table: Table, number: signal.Signals, app: bool, rounds: int
+) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **signalled(tmp_path, number, app=app))
+    table.row(f"signals: {number.name} to {'the app' if app else 'a run'} in mid-stream", counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
+@sized(fast=1, long=50)
+@pytest.mark.parametrize("app", [True, False], ids=["app", "run"])
+def test_a_closed_terminal_ends_it_with_everything_saved(tmp_path: Path, table: Table, app: bool, rounds: int) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **hung_up(tmp_path, app=app))
+    table.row(f"signals: the terminal of {'the app' if app else 'a run'} closed in mid-stream", counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
+@sized(fast=1, long=50)
+def test_suspended_and_back_it_goes_on(tmp_path: Path, table: Table, rounds: int) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **suspended(tmp_path))
+    table.row("signals: TSTP and CONT in mid-stream", counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
+@sized(fast=1, long=50)
+def test_a_storm_of_sizes_harms_nothing(tmp_path: Path, chance: Random, table: Table, rounds: int) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **resized(tmp_path, chance))
+    table.row("signals: 60 window sizes in mid-stream", counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
+def crashed(folder: Path, plant: str = "") -> Counter[str]:
+    with Ended(folder, FAULT + plant) as it:
+        it.send(b".")
+        counts = it.left(1)
+        counts["wrong exit code"] += b"every turn that was sent or received is saved" not in it.out
+        counts["tracebacks"] -= b"a fault of the app's own" in it.out  # of this one the operator is told
+    return counts
+
+
+@sized(fast=1, long=50)
+def test_a_fault_of_its_own_is_told_without_locals_and_saves_everything(tmp_path: Path, table: Table, rounds: int) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **crashed(tmp_path))
+    table.row("signals: a fault of its own in mid-stream", counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
+NO_HANDLERS = "from lifeline_tui.tui import app\napp.SIGNALS = ()\n"
+NOT_HEEDED = "from lifeline_tui import cli\ncli.heed_signals = lambda: None\n"
+NO_CODE = "from lifeline_tui.tui.app import LifelineApp\nLifelineApp._stopped = lambda self, number: self.exit()\n"
+LOCALS = "from textual.app import App\nfrom lifeline_tui.tui.guard import Guarded\nGuarded._fatal_error = App._fatal_error\n"
+
+
+def test_a_careless_end_is_caught(tmp_path: Path, table: Table) -> None:
+    for check, bug, counts in (
+        ("SIGTERM to the app in mid-stream", "no signal handlers", signalled(tmp_path, signal.SIGTERM, NO_HANDLERS)),
+        ("SIGHUP to a run in mid-stream", "no signal handlers", signalled(tmp_path, signal.SIGHUP, NOT_HEEDED, app=False)),
+        ("SIGINT to the app in mid-stream", "an exit code of 0", signalled(tmp_path, signal.SIGINT, NO_CODE)),
+        ("the terminal of the app closed in mid-stream", "no signal handlers", hung_up(tmp_path, NO_HANDLERS)),
+        ("a fault of its own in mid-stream", "Textual's crash screen", crashed(tmp_path, LOCALS)),
+    ):
+        found = sum(counts[fault] for fault in WRONG)
+        assert found, bug
+        table.caught(f"signals: {check}", bug, found)
