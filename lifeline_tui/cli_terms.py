@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,8 +28,10 @@ def notebook(db: str | None) -> Path:
 
 
 def say(text: str) -> None:
-    """Words for the operator."""
-    click.echo(visible(text), err=True)
+    """Words for the operator: a refusal may repeat what was given, and a traceback anything."""
+    from .subjects.redaction import without_secrets
+
+    click.echo(visible(without_secrets(text)), err=True)
 
 
 def put(data: Any) -> None:
@@ -37,8 +40,25 @@ def put(data: Any) -> None:
 
 
 def fail(code: int, error: object) -> NoReturn:
-    say(f"lifeline: {visible_line(str(error), 1000)}")
+    with suppress(OSError):  # the terminal may be gone, and the exit code says it too
+        say(f"lifeline: {visible_line(str(error), 1000)}")
     sys.exit(code)
+
+
+_stopped_by = signal.SIGINT
+
+
+def heed_signals() -> None:
+    """Makes the signals that end a program do what control-c does: everything that arrived is saved first."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, _as_control_c)
+
+
+def _as_control_c(number: int, frame: object) -> None:
+    global _stopped_by
+    _stopped_by = signal.Signals(number)
+    signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -55,7 +75,7 @@ def answering() -> Iterator[None]:
     except StoreError as error:
         fail(1, error)
     except KeyboardInterrupt:
-        fail(130, "stopped; everything that arrived is saved")
+        fail(128 + _stopped_by, "stopped; everything that arrived is saved")
 
 
 def db_option(command: Callable[..., Any]) -> Callable[..., Any]:

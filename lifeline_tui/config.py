@@ -15,7 +15,9 @@ from typing import Any
 from .loading import MAX_DEPTH, BadFile, Entry, decoded, listed, read_bytes, user_folder
 from .subjects.protocol import Deadlines
 
-MAX_BYTES = 20_000  # tomllib takes time with the square of a dotted key's length
+MAX_BYTES = 20_000
+MAX_DOTS = 500
+"""In one line: tomllib takes time with the square of a dotted key's length."""
 
 # Text, not compiled: where there is no file, the first paint does not wait for them.
 _SECRET = r"(?i)key|token|secret|passw|auth|header|credential"
@@ -88,7 +90,12 @@ def parse(data: bytes, file: str | Path) -> Config:
 
 def look_at(data: bytes, file: str | Path) -> tuple[Config, list[BadFile]]:
     """The settings in TOML `data`, and all that is wrong with their values.  Raises BadFile."""
-    entry = _read(decoded(data, file), file)
+    from .subjects.redaction import holds_secret
+
+    text = decoded(data, file)
+    if holds_secret(text):
+        raise BadFile(file, "holds a key that is set in the environment: keys live there alone")
+    entry = _read(text, file)
     _refuse_secrets(entry)
     config = Config(
         model=entry.text("model", ""),
@@ -222,6 +229,9 @@ def _read(text: str, file: str | Path) -> Entry:
     """TOML as entries, so that it is typed by the same rules as every other file."""
     import tomllib
 
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > MAX_DOTS:
+            raise BadFile(file, f"holds more than {MAX_DOTS} dots", number)
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -15,10 +15,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from .core.text import visible_line
 
@@ -264,29 +265,54 @@ def parse(data: bytes, file: str | Path) -> Entry:
 
 
 def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
-    """A regular file's bytes, at most `limit`: a folder, a device or a pipe is refused without waiting.  Raises BadFile."""
+    """A regular file's bytes, at most `limit`.  Raises BadFile."""
+    with _opened(path, limit) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise _too_large(path, limit)
+    return data
+
+
+def read_lines(path: str | Path, limit: int, longest: int) -> Iterator[bytes]:
+    """A regular file's lines one after another, each of at most `longest` bytes, with its end.  Raises BadFile."""
+    with _opened(path, limit) as file:
+        number = 0
+        while line := file.readline(longest + 1):
+            number += 1
+            if len(line) > longest:
+                raise BadFile(path, f"is a line of more than {longest:,} bytes", number)
+            yield line
+
+
+@contextmanager
+def _opened(path: str | Path, limit: int) -> Iterator[BinaryIO]:
+    """A folder, a device or a pipe is refused without waiting, and what is too large without reading it."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
                 raise BadFile(path, "is not a regular file")
+            if found.st_size > limit:
+                raise _too_large(path, limit)
             with open(handle, "rb", closefd=False) as file:
-                data = file.read(limit + 1)
+                yield file
         finally:
             os.close(handle)
     except BadFile:
         raise
     except (OSError, ValueError) as error:
         raise BadFile(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > limit:
-        raise BadFile(path, f"is too large: more than {limit:,} bytes")
-    return data
+
+
+def _too_large(path: str | Path, limit: int) -> BadFile:
+    return BadFile(path, f"is too large: more than {limit:,} bytes")
 
 
 def decoded(data: bytes, file: str | Path) -> str:
     """UTF-8 text, a byte order mark left out.  Raises BadFile."""
     if len(data) > MAX_BYTES:
-        raise BadFile(file, f"is too large: more than {MAX_BYTES:,} bytes")
+        raise _too_large(file, MAX_BYTES)
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from .config import Model, bad_address
 from .core.puzzle import Puzzle
 from .subjects.names import SCRIPTED, SIMULATED
 from .subjects.protocol import Subject, SubjectError
+from .subjects.redaction import holds_secret
 from .subjects.simulated import SimulatedSubject
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ class Models:
         self._provider: Provider | None = None
 
     def make(self, name: str, puzzles: Sequence[Puzzle] = (), api_base: str = "") -> Subject:
-        """The subject called `name`.  `puzzles` is the answer book of the embedded puppets.  Raises SubjectError."""
+        """The subject called `name`.  `puzzles` is the answer book of the embedded puppets.  Name and API base are stored, and may come
+        from a shared notebook: neither may hold a key, and a name no address.  Raises SubjectError."""
+        alias = self.aliases.get(name, Model(name))
+        if api_base and (problem := bad_address(api_base)):
+            raise SubjectError(f"The API base {problem}.")
+        if holds_secret(f"{name}\n{api_base}"):
+            raise SubjectError("A key is in the model's name or in the API base, which are stored: keys live in the environment alone.")
         if name in SIMULATED:
             return SimulatedSubject(name, book={puzzle.text: puzzle for puzzle in puzzles}, paced=self.paced)
         if name.startswith("sim/"):
@@ -66,12 +73,11 @@ class Models:
             from .subjects.scripted import ScriptedSubject
 
             return ScriptedSubject(name, Path(name.removeprefix(SCRIPTED)), paced=self.paced)
-        if api_base and (problem := bad_address(api_base)):
-            raise SubjectError(f"The API base {problem}.")
-        alias = self.aliases.get(name, Model(name))
         if "/" not in alias.model:
             known = ", ".join([*SIMULATED, *self.aliases])
             raise SubjectError(f"{name!r} is no model: write provider/model as litellm names it, or one of {known}.")
+        if "://" in alias.model:
+            raise SubjectError(f"The model {name!r} holds an address: give that as the API base.")
         if self._provider is None:
             from .subjects.provider import Provider
 

@@ -7,6 +7,7 @@ finding says so and is neither good nor bad: nobody has verified this key.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,11 @@ from .core.grading import Grade, grade
 from .core.puzzle import ANSWER_TYPES, STRATA, Answer, Fake, Puzzle
 from .families import BadParams, Family, Params, families
 from .loading import Entry, find, listed, load, resources
+
+MAX_PUZZLES = 1_000
+MAX_FAKES = 10
+SECONDS = 0.5
+"""Of processor time that a whole pack's keys may take to be graded: a thousand common ones take a tenth of it."""
 
 _DRAWS = 300
 _MOST_FAKES = 3
@@ -58,7 +64,12 @@ def load_pack(name_or_path: str | Path) -> Pack:
     name, about = entry.slug("name"), entry.text("about", "")
     puzzles: dict[str, Puzzle] = {}
     params: dict[str, Params] = {}
-    for item in entry.children("puzzles"):
+    items, ends = entry.children("puzzles"), time.process_time() + SECONDS
+    if len(items) > MAX_PUZZLES:
+        raise entry.entry("puzzles").bad(f"holds {len(items):,} puzzles; a pack may hold {MAX_PUZZLES:,}")
+    for item in items:
+        if time.process_time() > ends:
+            raise item.bad(f"comes too late: the keys before it take more than {SECONDS} seconds to be graded")
         puzzle = _puzzle(item, name)
         if puzzle.id in puzzles:
             raise item.entry("id").bad(f"another puzzle has the id {puzzle.id}; ids must differ")
@@ -73,11 +84,14 @@ def load_pack(name_or_path: str | Path) -> Pack:
 
 
 def _puzzle(item: Entry, pack: str) -> Puzzle:
+    fakes = item.children("fakes", ())
+    if len(fakes) > MAX_FAKES:
+        raise item.entry("fakes").bad(f"holds {len(fakes):,} fakes; a puzzle may have {MAX_FAKES}")
     return Puzzle(
         id=item.slug("id"),
         text=item.text("text").strip("\n"),
         answer=_answer(item.child("answer")),
-        fakes=tuple(Fake(fake.text("value"), fake.text("error")) for fake in item.children("fakes", ())),
+        fakes=tuple(Fake(fake.text("value"), fake.text("error")) for fake in fakes),
         family=item.slug("family", ""),
         stratum=item.choice("stratum", STRATA, ""),
         verified=item.list_of_text("verified", ()),

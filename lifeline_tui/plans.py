@@ -113,11 +113,11 @@ def _selection(entry: Entry) -> Selection:
 
 def _distinct(entry: Entry, name: str) -> tuple[str, ...]:
     """A list of names, at least one, none twice."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for item in entry.children(name):
         if item.slug() in names:
             raise item.bad(f"'{item.value}' is listed twice")
-        names.append(item.slug())
+        names[item.slug()] = None
     if not names:
         raise entry.entry(name).bad("must not be empty")
     return tuple(names)

@@ -315,15 +315,17 @@ def agree(a: Tree, b: Tree) -> bool | None:
     names = sorted(variables(a))
     if names != sorted(variables(b)):
         return None
-    compared = 0
+    alike, least, compared = a == b, _LEAST_POINTS if names else 1, 0
     for turn in range(len(_POINTS) if names else 1):
         at = {name: Fraction(_POINTS[(turn + 3 * i) % len(_POINTS)] + i // len(_POINTS)) for i, name in enumerate(names)}
         try:
-            x, y = value_of(a, at), value_of(b, at)
+            x = value_of(a, at)
+            same = alike or equal(x, value_of(b, at))
         except Unreadable:
             continue
-        same = a == b or equal(x, y)
         if same is False:
             return False
         compared += same is True
-    return True if compared >= (_LEAST_POINTS if names else 1) else None
+        if alike and compared >= least:  # a formula agrees with itself wherever it has a value
+            break
+    return True if compared >= least else None

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 BITS = 4096
 _DIGITS = 120
@@ -128,7 +129,9 @@ def _whole_root(n: int, degree: int) -> int:
         x = y
 
 
+@lru_cache(maxsize=512)
 def choose(n: int, k: int) -> Fraction:
+    """Kept for a while: the same few are asked for again and again, and the largest take half a millisecond."""
     if n < 0 or k < 0:
         raise Unreadable("C of negative numbers")
     few = min(k, n - k)

@@ -47,7 +47,10 @@ def write(format: str, store: Reader, sessions: Sequence[str], path: Path, *, bl
     if path.is_symlink():
         raise ExportError(f"{path} is a symbolic link: name the file itself.")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        except ValueError as error:  # a NUL, or half a character
+            raise ExportError(f"{path} cannot be the name of a file: {error}.") from None
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
                 exporter(format)(store, sessions, out, blind)

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..core.nodes import BODIES, Kind, Node, Root, User, from_data
-from ..core.plan import CONDITIONS, OPERATORS, RANGES, WORDS, Actions, Plan, Step, is_lifeline_word
+from ..core.plan import CONDITIONS, OPERATORS, RANGES, SAMPLED, WORDS, Actions, Plan, Step, is_lifeline_word
 
 NUMBER = (int, float)
 VALUES: Mapping[str, tuple[type, ...]] = {
@@ -39,6 +39,8 @@ def check_body(kind: Kind, data: Mapping[str, Any], actions: Actions | None = No
     """Raises ValueError, naming the field, for a body that is not of its kind's shape.  The plan of a root may script only `actions`,
     where those are given."""
     _check(BODIES[kind], data, "body")
+    if kind in (Kind.ROOT, Kind.CALL):
+        _check_sampling(data.get("params", {}), "body.params")
     if kind is Kind.ROOT:
         plan = data.get("plan", {})
         _check(Plan, plan, "body.plan")
@@ -90,6 +92,7 @@ def _type(data: Any, types: tuple[type, ...], where: str) -> None:
 
 def _check_plan(plan: Plan, actions: Actions | None) -> None:
     """What the loader asks of a plan's values, so that every run of it ends and no action of it breaks."""
+    _check_sampling(plan.subject, "body.plan.subject")
     for where, words in WORDS.items():
         _one_of(attrgetter(where)(plan), words, f"body.plan.{where}")
     for where, (low, high) in RANGES.items():
@@ -111,6 +114,13 @@ def _check_plan(plan: Plan, actions: Actions | None) -> None:
                 _check_action(step, actions, where)
 
 
+def _check_sampling(params: Mapping[str, Any], where: str) -> None:
+    for name, value in params.items():
+        _one_of(name, SAMPLED, f"a name in {where}, where addresses, headers and keys never stand,")
+        if not all(isinstance(each, (str, *NUMBER)) for each in (value if isinstance(value, list) else [value])):
+            raise ValueError(f"{where}.{name} has a value of another type")
+
+
 def _check_action(step: Step, actions: Actions, where: str) -> None:
     _one_of(step.do, actions, f"{where}.do")
     for name, value in step.fields.items():
@@ -121,7 +131,7 @@ def _check_action(step: Step, actions: Actions, where: str) -> None:
 
 def _one_of(value: str, words: Collection[str], where: str) -> None:
     if value not in words:
-        raise ValueError(f"{where} must be one of {', '.join(words)}")
+        raise ValueError(f"{where} must be one of {', '.join(sorted(words) if isinstance(words, frozenset) else words)}")
 
 
 def check_steps(nodes: Iterable[Node]) -> None:

@@ -1,33 +1,45 @@
-"""Our own lossless form, back in.  Same id and hash is skipped; the same id with another hash refuses the file."""
+"""Our own lossless form, back in.  Same id and hash is skipped; the same id with another hash refuses the file.
+
+A file is read line by line and refused at the first line that no export writes: each is spelled in the one way there is, once, and
+hashes to what it says.  What is large is so because a session is.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.nodes import Annotation, Kind, Node, canonical, decode
+from ..core.nodes import Annotation, Kind, Node, annotation_hash, canonical, decode, node_hash
 from ..core.plan import Actions
 from ..exporters.session_jsonl import FORMAT, VERSION
-from ..loading import BadFile, read_bytes
+from ..loading import BadFile, read_lines
 from ..store import Store
 from .fitting import check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
+LONGEST = 16_000_000
+"""Bytes of a line: a reply of millions of characters."""
+MOST_VALUES = 500_000
+"""In a line, or commas in its text: a value takes thirty times the room that it takes in a file."""
+DEEPEST = 50
+SESSION = {"id", "title", "plan", "model", "simulated", "created_at"}
+BRANCH = {"kind", "name", "tip"}
 NODE = {"kind", "id", "parent", "seq", "at", "body", "sha256", "forged_above", "fakes_above", "first_fake_depth", "copied_from"}
 NOTE = {"kind", "id", "seq", "node", "puzzle", "span", "field", "value", "by", "version", "at", "sha256"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parsed:
-    """A file's contents, checked but for their hashes."""
+    """A file's contents, so far.  `hashes` holds that of every node and note."""
 
     session: dict[str, Any]
-    nodes: list[Node]
-    notes: list[Annotation]
-    branches: list[dict[str, str]]
+    nodes: list[Node] = field(default_factory=list)
+    notes: list[Annotation] = field(default_factory=list)
+    branches: list[dict[str, str]] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
 
 
 def read(store: Store, path: Path, actions: Actions | None = None) -> tuple[str, int]:
@@ -40,67 +52,118 @@ def read(store: Store, path: Path, actions: Actions | None = None) -> tuple[str,
 
 def parse(path: Path, actions: Actions | None = None) -> Parsed:
     """A file's contents.  Raises BadFile."""
-    data = read_bytes(path, LIMIT)
-    rows = []
-    lines = data.split(b"\n")
-    if lines and lines[-1] == b"":
-        lines.pop()
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line.decode("ascii"))
-        except (ValueError, RecursionError) as error:
-            raise BadFile(path, f"is not a line of ASCII JSON ({error})", number) from None
-        if not isinstance(row, dict):
-            raise BadFile(path, "must hold one JSON object a line", number)
-        rows.append(row)
-    if len(rows) < 2 or rows[0].get("format") != FORMAT:
-        raise BadFile(path, "is not a lifeline session: its first line must say so", 1)
-    if rows[0].get("version") != VERSION:
-        raise BadFile(path, f"has version {rows[0].get('version')!r}; this tool reads version {VERSION}", 1)
-    total = hashlib.sha256(b"".join(line + b"\n" for line in lines[:-1])).hexdigest()
-    if rows[-1].get("kind") != "end" or rows[-1].get("sha256") != total:
-        raise BadFile(path, "is incomplete or was altered: its last line's digest does not match", len(rows))
-    session = _session(rows[0], path)
-    nodes: list[Node] = []
-    notes: list[Annotation] = []
-    branches: list[dict[str, str]] = []
-    for number, row in enumerate(rows[1:-1], 2):
-        kind = row.get("kind")
-        try:
-            if kind in set(Kind):
-                nodes.append(_node(row, session["id"], actions))
-            elif kind == "annotation":
-                notes.append(_note(row, session["id"]))
-            elif kind == "branch":
-                branches.append({"name": _text(row, "name"), "tip": _text(row, "tip")})
-            else:
-                raise ValueError(f"unknown kind {kind!r}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadFile(path, f"is not a valid {kind if isinstance(kind, str) else 'row'}: {error}", number) from None
-    counts = {"nodes": len(nodes), "annotations": len(notes), "branches": len(branches)}
-    if rows[-1] != {"kind": "end", "counts": counts, "sha256": total}:
-        raise BadFile(path, f"is incomplete or was altered: its last line does not count {counts}", len(rows))
+    found: Parsed | None = None
+    total = hashlib.sha256()
+    number, held = 0, b""
+    for number, line in enumerate(read_lines(path, LIMIT, LONGEST), 1):
+        if number == 1:
+            found = Parsed(_session(_object(line, path, 1), path))
+        elif found is not None and number > 2:
+            _take(found, _object(held, path, number - 1), path, number - 1, actions)
+        if number > 1:
+            total.update(held)
+        held = line
+    if found is None or number < 2:
+        raise BadFile(path, "is not a lifeline session: it has no lines" if found is None else "is incomplete: it has one line", 1)
+    counts = {"nodes": len(found.nodes), "annotations": len(found.notes), "branches": len(found.branches)}
+    if _object(held, path, number) != {"kind": "end", "counts": counts, "sha256": total.hexdigest()}:
+        raise BadFile(path, f"is incomplete or was altered: its last line is not the digest of all others, with {counts}", number)
     try:
-        check_steps(nodes)
+        check_steps(found.nodes)
     except ValueError as error:
         raise BadFile(path, f"does not hold together: {error}") from None
-    return Parsed(session, nodes, notes, branches)
+    return found
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    """The JSON object in a line, which is spelled as an export spells it: so no key is there twice, and no two readers differ."""
+    try:
+        text = line.removesuffix(b"\n").decode("ascii")
+        marks = {mark: text.count(mark) for mark in ",[{"}
+        if sum(marks.values()) > MOST_VALUES:
+            raise ValueError(f"it holds more than {MOST_VALUES:,} values")
+        row = json.loads(text)
+        if not isinstance(row, dict):
+            raise ValueError("it is no object")
+        if canonical(row) != text:
+            raise ValueError("it is spelled otherwise than an export spells it")
+        if marks["["] + marks["{"] > DEEPEST and _deeper(row, DEEPEST):
+            raise ValueError(f"it is nested more than {DEEPEST} deep")
+    except (ValueError, RecursionError) as error:
+        raise BadFile(path, f"is not a line of ASCII JSON ({error})", number) from None
+    return row
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper(each, levels - 1) for each in inner)
+
+
+def _take(found: Parsed, row: dict[str, Any], path: Path, number: int, actions: Actions | None) -> None:
+    """A node, an annotation or a branch more."""
+    kind = row.get("kind")
+    try:
+        if kind in set(Kind):
+            node = _node(row, found.session["id"], actions)
+            _new(found, node, node_hash(node, "" if node.parent is None else _of(found, node.parent)))
+            found.nodes.append(node)
+        elif kind == "annotation":
+            note = _note(row, found.session["id"])
+            _new(found, note, annotation_hash(note, _of(found, note.node)))
+            found.notes.append(note)
+        elif kind == "branch":
+            _known(row, BRANCH)
+            _of(found, _text(row, "tip"))
+            found.branches.append({"name": _text(row, "name"), "tip": row["tip"]})
+        else:
+            raise ValueError(f"unknown kind {kind!r}")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadFile(path, f"is not a valid {kind if isinstance(kind, str) else 'row'}: {error}", number) from None
+
+
+def _new(found: Parsed, thing: Node | Annotation, sha256: str) -> None:
+    if thing.id in found.hashes:
+        raise ValueError(f"{thing.id} comes twice")
+    if thing.sha256 != sha256:
+        raise ValueError("it is not what its hash says; the file was altered")
+    found.hashes[thing.id] = sha256
+
+
+def _of(found: Parsed, node: str) -> str:
+    """The hash of a node that is named."""
+    if node not in found.hashes:
+        raise ValueError(f"node {node} does not stand above it")
+    return found.hashes[node]
 
 
 def _session(row: dict[str, Any], path: Path) -> dict[str, Any]:
-    session = row.get("session")
-    if not isinstance(session, dict) or not all(
-        isinstance(session.get(n), str) for n in ("id", "title", "plan", "model", "created_at")
-    ):
-        raise BadFile(path, "names no session", 1)
-    if not isinstance(session.get("simulated"), bool):
-        raise BadFile(path, "does not say whether the subject is simulated", 1)
+    if row.get("format") != FORMAT:
+        raise BadFile(path, "is not a lifeline session: its first line must say so", 1)
+    if canonical(row.get("version")) != canonical(VERSION):
+        raise BadFile(path, f"has version {row.get('version')!r}; this tool reads version {VERSION}", 1)
+    try:
+        _known(row, {"format", "version", "session"})
+        session = row["session"]
+        if not isinstance(session, dict):
+            raise ValueError("it names no session")
+        _known(session, SESSION)
+        for name in SESSION - {"simulated"}:
+            _text(session, name)
+        if not isinstance(session["simulated"], bool):
+            raise ValueError("it does not say whether the subject is simulated")
+    except ValueError as error:
+        raise BadFile(path, f"is not the first line of a lifeline session: {error}", 1) from None
     return session
 
 
 def _text(row: dict[str, Any], name: str) -> str:
+    """A text that is a column of its own: what bodies and values hold is ASCII JSON, this is not."""
     if not isinstance(row[name], str):
         raise ValueError(f"{name} must be text")
+    try:
+        row[name].encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} has characters that cannot be stored") from None
     return str(row[name])
 
 

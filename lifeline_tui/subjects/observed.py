@@ -29,10 +29,10 @@ RETRIED = {408, 409, 425, 429}
 CAUSE_AT_MOST = 600
 """Characters of a cause that are kept."""
 _NOISE = re.compile(
-    r" ssl:<[^>]*>| Handle with `litellm\.\w+`\.| To drop unsupported params set .*| Original exception: .*"
-    r"| Traceback \(most recent call last\): .*"
+    r" ssl:<[^>]*>|\.? Handle with `litellm\.\w+`\.| To drop unsupported params set .*| Original exception: .*"
+    r"| Traceback \(most recent call last\): .*|<RawResponseMessage\(.*"
 )
-_PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception|Timeout)\w*(?: - |: )")
+_PREFIX = re.compile(r"^(?:litellm\.)?[\w-]*(?:Error|Exception|Timeout)\w*(?: -(?: |$)|: )")
 
 
 def _at(value: Any, *path: str | int) -> Any:
@@ -59,24 +59,47 @@ def message_in(data: Any) -> str:
     return json.dumps(data.get("error") or data) if isinstance(data, dict) else ""
 
 
+class Lines:
+    """Bytes that arrive cut anywhere, as lines.  Those end at a newline and nowhere else."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` ends."""
+        first, *more = data.split(b"\n")
+        self._rest.append(first)
+        return [self._next(piece) for piece in more]
+
+    def close(self) -> bytes:
+        """The last line, without a newline."""
+        return self._next(b"")
+
+    def _next(self, piece: bytes) -> bytes:
+        line, self._rest = b"".join(self._rest), [piece]
+        return line
+
+
 class Observed:
-    """One HTTP exchange.  `connect`: seconds it may take to connect; `late`: it took longer than that; `sent`: a request went out;
-    `status` and `headers` are None and empty until an answer came; `events` counts JSON events, and `on_event` hears of each;
-    `broken`: the connection failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own end mark
-    was seen; `error` is an error event's message; `usage` holds what was reported of tokens, and `cached_apart` tells that Anthropic
-    reported it, whose count of the input leaves out what was cached."""
+    """One HTTP exchange.  `connect`: seconds it may take to connect; `late`: it took longer than that; `sent`: a request went out,
+    and `failed` is why it got no answer; `status` and `headers` are None and empty until one came; `events` counts JSON events, and
+    `on_event` hears of each; `torn`: what should have been one, before the finish reason, could not be read; `broken`: the connection
+    failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own end mark was seen; `error` is an
+    error event's message; `usage` holds what was reported of tokens, and `cached_apart` tells that Anthropic reported it, whose count
+    of the input leaves out what was cached."""
 
     def __init__(self, connect: float = 15.0) -> None:
         self.connect = connect
         self.on_event: Callable[[], None] = lambda: None
-        self.sent, self.late, self.broken = False, False, False
+        self.sent, self.late, self.broken, self.torn = False, False, False, False
+        self.failed: Exception | None = None
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.events, self.bytes, self.head = 0, 0, b""
         self.finish, self.error, self.model, self.fingerprint, self.done = "", "", "", "", False
         self.usage: dict[str, Any] = {}
         self.cached_apart = False
-        self._line: list[bytes] = []
+        self._lines = Lines()
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         self.status, self.headers = status, headers
@@ -90,16 +113,12 @@ class Observed:
         self.bytes += len(data)
         if len(self.head) < KEPT:
             self.head += data[: KEPT - len(self.head)]
-        first, *more = data.split(b"\n")
-        self._line.append(first)
-        for piece in more:
-            self.line(b"".join(self._line))
-            self._line = [piece]
+        for line in self._lines.feed(data):
+            self.line(line)
 
     def close(self) -> None:
         """The body is over: a last line without a newline counts."""
-        self.line(b"".join(self._line))
-        self._line = []
+        self.line(self._lines.close())
 
     def line(self, line: bytes) -> None:
         line = line.strip().removeprefix(b"data:").strip()
@@ -110,6 +129,7 @@ class Observed:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
+            self.torn = self.torn or not self.finish
             return
         self.events += 1
         self.note(event)
@@ -178,6 +198,8 @@ class Observed:
             return Status.ERROR, f"the provider gave up ({finish})", finish
         if not finish and self.events and not self.done:
             return Status.ERROR, "the stream ended before a finish reason", finish
+        if self.torn and self.events:
+            return Status.ERROR, "an event could not be read, so the reply may not be whole", finish
         if not text:
             what = "reasoning but no text" if reasoning else "nothing" if self.events else "no reply that could be read"
             return Status.EMPTY, f"the server sent {what} ({where})", finish
@@ -194,23 +216,38 @@ def one_line(text: str) -> str:
 
 
 def words_of(error: BaseException) -> str:
-    """The part of a litellm exception that its provider or the network wrote."""
-    text, inner = str(error), error.__cause__ or error.__context__
-    while inner is not None and (not text or "Connection error" in text):
-        text, inner = str(inner), inner.__cause__ or inner.__context__
-    text = _NOISE.sub("", " ".join(text.split()))
-    while match := _PREFIX.match(text):
-        text = text[match.end() :]
-    return text or type(error).__name__
+    """The part of a litellm exception that its provider or the network wrote, or else the name of what came first."""
+    name = ""
+    inner: BaseException | None = error
+    while inner is not None:
+        text = _NOISE.sub("", " ".join(str(inner).split()))
+        while match := _PREFIX.match(text):
+            text = text[match.end() :]
+        if text and "Connection error" not in text:
+            return text
+        name, inner = type(inner).__name__, inner.__cause__ or inner.__context__
+    return name
+
+
+def _answer(seen: Observed) -> str:
+    """The words of an answer that is an error: those of an error object, else the whole body."""
+    if not seen.head:
+        return "no reason was given"
+    with contextlib.suppress(ValueError):
+        return message_in(json.loads(seen.head))
+    return "" if seen.head.lstrip().startswith(b"{") else one_line(seen.head.decode("utf-8", "replace"))
 
 
 def cause_of(error: BaseException, seen: Observed) -> str:
     if seen.error:
         return f"the provider reported an error in mid-stream: {seen.error}"
+    if seen.finish.lower() in FAILED:  # litellm raises for some of these words
+        return f"the provider gave up ({seen.finish})"
     if seen.status is not None and seen.status >= 400:
-        with contextlib.suppress(ValueError):
-            return f"HTTP {seen.status}: {message_in(json.loads(seen.head)) or words_of(error)}"
-        return f"HTTP {seen.status}: {words_of(error)}"
+        return f"HTTP {seen.status}: {_answer(seen) or words_of(error)}"
+    if seen.status is not None and seen.status >= 300:
+        where = seen.headers.get("location", "elsewhere")
+        return f"HTTP {seen.status}: a request goes to the chosen address alone, and the server sends us on to {where}"
     if seen.status is not None:
         return f"the stream broke off: {words_of(error)}"
     if seen.late:

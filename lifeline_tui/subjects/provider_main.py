@@ -23,7 +23,7 @@ from typing import Any
 
 from ..core.nodes import Status
 from .keys import DUMMY_KEY, OPENAI_SHAPED, OTHERWISE, dummy_key, missing_key, own_server
-from .observed import Observed, cause_of, may_retry, one_line, pause, words_of
+from .observed import Lines, Observed, cause_of, may_retry, one_line, pause, words_of
 from .redaction import Redaction, secrets
 
 BATCH = 0.03
@@ -51,32 +51,44 @@ PLUMBING = {
 PLUMBING |= {"prediction", "store", "user", "service_tier", "safety_identifier", "context_management", "cache_control"}
 PLUMBING |= {"prompt_cache_key", "prompt_cache_retention"}
 RESERVED = {"model", "messages", "prompt", "stream", "stream_options", "extra_headers", "extra_body", "max_retries"}
-"""Listed by litellm, but none of a probe's business; and what only this module sets."""
+"""What no call may set: listed by litellm, but none of a probe's business (it asks tools' servers itself); and what only this module
+sets."""
 POLICY = re.compile(r"content[ _]?(?:policy|filter|management)|usage polic|safety (?:system|polic)", re.IGNORECASE)
 
 Send = Callable[[dict[str, Any]], None]
 OBSERVED: ContextVar[Observed | None] = ContextVar("OBSERVED", default=None)
 
 
+def for_litellm(line: bytes) -> str:
+    """A line of a body.  litellm takes any that holds “[DONE]” for the end of the stream, also where a model wrote it."""
+    text = line.rstrip(b"\r").decode("utf-8", "replace")
+    return text.replace("[DONE]", r"[DONE\u005d") if "{" in text else text
+
+
 def watch_httpx() -> None:
     """Lets the current call's `Observed` see every request and answer.  All of litellm's providers but boto3's go through
-    `httpx.AsyncClient.send` and read through `Response.aiter_bytes`, which are public and decode compression."""
+    `httpx.AsyncClient.send` and read through `Response.aiter_bytes`, which are public and decode compression, or by lines; those
+    httpx also ends at U+2028, U+0085 and others, which a text in JSON may hold.  No answer sends us on to another address: the key
+    and the whole conversation would go there with us."""
     import httpx
 
     send = httpx.AsyncClient.send
 
     @functools.wraps(send)
     async def watched(client: httpx.AsyncClient, request: httpx.Request, **kwargs: Any) -> httpx.Response:
+        kwargs["follow_redirects"] = False
         seen = OBSERVED.get()
         if seen is None:
             return await send(client, request, **kwargs)
+        if seen.failed is not None:  # litellm would send it again by itself, unseen
+            raise seen.failed
         seen.sent = True
         timeout = {**request.extensions.get("timeout", {}), "connect": seen.connect}  # litellm forgets it for half of its providers
         request.extensions = {**request.extensions, "timeout": timeout}
         try:
             response = await send(client, request, **kwargs)
-        except httpx.TimeoutException:
-            seen.late = True
+        except Exception as error:
+            seen.failed, seen.late = error, isinstance(error, httpx.TimeoutException)
             raise
         seen.answered(response.status_code, response.headers)
         if response.is_stream_consumed:
@@ -90,12 +102,22 @@ def watch_httpx() -> None:
                     async for piece in pieces:
                         seen.feed(piece)
                         yield piece
+                        if seen.done:  # whatever the connection does now
+                            break
                 except Exception:
                     seen.broken = True
                     raise
             seen.close()
 
-        response.aiter_bytes = aiter_bytes  # type: ignore[method-assign]
+        async def aiter_lines() -> AsyncIterator[str]:
+            lines = Lines()
+            async with contextlib.aclosing(aiter_bytes()) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    for line in lines.feed(piece):
+                        yield for_litellm(line)
+            yield for_litellm(lines.close())
+
+        response.aiter_bytes, response.aiter_lines = aiter_bytes, aiter_lines  # type: ignore[method-assign]
         return response
 
     httpx.AsyncClient.send = watched  # type: ignore[assignment]
@@ -115,6 +137,7 @@ async def load_litellm() -> Any:
     litellm.num_retries = 0
     # After a stream it would ask an Ollama server what the model is, on the event loop, and every other stream would wait.
     litellm.utils.ProviderConfigManager.get_provider_model_info = staticmethod(lambda *_, **__: None)  # type: ignore[method-assign]
+    no_templates_from_elsewhere()
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.WARNING)
     watch_httpx()
@@ -123,6 +146,18 @@ async def load_litellm() -> Any:
         async for _ in await litellm.acompletion(model="openai/warm-up", stream=True, **said):
             pass
     return litellm
+
+
+def no_templates_from_elsewhere() -> None:
+    """Keeps litellm from telling huggingface.co which model is asked, for the chat template of one that it does not know."""
+    from litellm.litellm_core_utils.prompt_templates import huggingface_template_handler as templates
+
+    async def none_awaited(hf_model_name: str) -> dict[str, str]:
+        return {"status": "failure"}
+
+    for name in ("get_tokenizer_config", "get_chat_template_file"):
+        setattr(templates, name, lambda hf_model_name: {"status": "failure"})
+        setattr(templates, f"a{name}", none_awaited)
 
 
 class Batch:
@@ -252,7 +287,7 @@ class Calls:
         that none can steer litellm itself (another host, a header, a mock)."""
         model, api_base, params = message["model"], message.get("api_base"), message["params"]
         name, provider = self.place(model, api_base)
-        if refused := sorted(RESERVED & set(params)):
+        if refused := sorted((RESERVED | PLUMBING) & set(params)):
             raise ValueError(f"“{refused[0]}” is not a parameter that can be set")
         listed = self.listed(name, provider)
         given = {
@@ -328,7 +363,8 @@ class Calls:
         elif error is not None and not (seen.finish and seen.broken):  # a break after the end is none
             cause = cause_of(error, seen)
             refused = isinstance(error, self.litellm.ContentPolicyViolationError) or (seen.status == 400 and POLICY.search(cause))
-            end = {"status": Status.REFUSED if refused and not batch.any["text"] else Status.ERROR, "cause": cause}
+            status = Status.REFUSED if refused and not batch.any["text"] else Status.ERROR
+            end = {"status": status, "cause": cause, "finish_raw": seen.finish}
         else:
             status, cause, finish = seen.verdict(batch.any["text"], batch.any["reasoning"], guess["finish"])
             end = {

@@ -112,6 +112,8 @@ class Guarded(App[R]):
 
     def _fatal_error(self) -> None:
         """Textual's own crash screen prints every local variable, keys among them (Law 10); this one prints the trace alone."""
+        from ..subjects.redaction import without_secrets
+
         self.bell()
-        self._exit_renderables.append(Text(visible(traceback.format_exc())))
+        self._exit_renderables.append(Text(visible(without_secrets(traceback.format_exc()))))
         self._close_messages_no_wait()

@@ -213,5 +213,5 @@ def _writers(store: Reader, hits: Sequence[Hit]) -> dict[str, tuple[str, ...]]:
 def _wrote(hit: Hit, writers: dict[str, tuple[str, ...]], glyphs: Glyphs) -> str:
     """Who wrote what was found, with the sign that it has in the transcript.  A remark is the operator's."""
     origins = writers.get(hit.node, ()) if hit.field in KINDS else (str(Origin.OPERATOR),)
-    named = " + ".join(f"{glyphs.origin[Origin(origin)]} {origin}" for origin in origins)
-    return named or hit.field
+    signs = {str(origin): sign for origin, sign in glyphs.origin.items()}
+    return " + ".join(f"{signs.get(origin, '?')} {origin}" for origin in origins) or hit.field

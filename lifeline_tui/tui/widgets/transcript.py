@@ -289,10 +289,12 @@ class Transcript(ScrollView, can_focus=True):
         self._strips.clear()
 
     def _style(self, *names: str) -> Style:
-        """The widget's own style under those of the named component classes."""
+        """The widget's own style under those of the named component classes; a name that has none, such as an origin that only a
+        later version knows, looks like the rest."""
         style = self._styles.get(names)
         if style is None:
-            parts = [self.get_component_rich_style(f"transcript--{name}", partial=True) for name in names if name]
+            known = [name for name in (f"transcript--{each}" for each in names) if name in self.COMPONENT_CLASSES]
+            parts = [self.get_component_rich_style(name, partial=True) for name in known]
             style = self._styles[names] = Style.combine([self.rich_style, *parts])
         return style
 
