@@ -14,12 +14,12 @@ import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
 from . import __version__
-from .cli_terms import answering, db_option, fail, heed_signals, notebook, put, reading, sample, say
+from .cli_terms import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, sample, say
 from .cli_tools import tools
 from .config import load_config
 from .core.text import visible, visible_line
@@ -153,7 +153,7 @@ def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> 
             else:
                 flag = " SIMULATED" if row.simulated else ""
                 click.echo(
-                    f"{row.id}  {visible_line(row.updated_at[:16])}  {visible_line(row.title, 40):40}  {visible_line(row.model, 30)}{flag}  "
+                    f"{visible_line(row.id)}  {visible_line(row.updated_at[:16])}  {visible_line(row.title, 40):40}  {visible_line(row.model, 30)}{flag}  "
                     f"{row.attempts} attempts, {row.branches} branches, {line['status']}"
                 )
 
@@ -200,7 +200,7 @@ def export(session: tuple[str, ...], format_: str, output: Path | None, blind: b
             row.id for row in reversed(store.sessions(include_hidden=True, limit=None))
         ]
         if output is None:
-            exporter(format_)(store, chosen, sys.stdout, blind)
+            exporter(format_)(store, chosen, cast(TextIO, Seen()) if sys.stdout.isatty() else sys.stdout, blind)
         else:
             write(format_, store, chosen, output, blind=blind)
             say(f"{len(chosen)} sessions → {output}")

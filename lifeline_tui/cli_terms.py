@@ -36,7 +36,15 @@ def say(text: str) -> None:
 
 def put(data: Any) -> None:
     """One JSON line of data; ASCII, so that no terminal is ever sent what a model wrote."""
-    click.echo(json.dumps(data, ensure_ascii=True))
+    click.echo(json.dumps(data, ensure_ascii=True).replace("\x7f", "\\u007f"))
+
+
+class Seen:
+    """A terminal, for what is written to a file elsewhere: an export that is looked at is shown, one that is piped is exact."""
+
+    def write(self, text: str) -> int:
+        click.echo(visible(text), nl=False)
+        return len(text)
 
 
 def fail(code: int, error: object) -> NoReturn:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from .config import load_config
 from .core.text import visible, visible_line
 from .lab import Lab
 from .opening import database
-from .store import Reader
+from .store import Reader, StoreError
 from .subjects.names import simulated
 
 tools = click.Group()
@@ -222,17 +223,30 @@ def _lines(first: str, *others: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-@tools.command(**sample("lifeline verify"))
+@tools.command(**sample("lifeline verify --salvage rescued.db"))
+@click.option("--salvage", type=click.Path(path_type=Path), metavar="FILE", help="Take what can be proved into a new notebook.")
 @db_option
-def verify(db: str | None) -> None:
-    """Recompute every hash, digest and count, and check that history is guarded."""
+def verify(salvage: Path | None, db: str | None) -> None:
+    """Recompute every hash, digest and count, and check that history is guarded.  The notebook is only read."""
     from .core.transcript import call_digest
+    from .store.salvage import salvage as rescue
     from .store.verify import verify as check
 
-    with answering(), Reader(notebook(db)) as store:
-        findings = check(store, digest_of=call_digest)
-    for finding in findings:
-        click.echo(visible_line(str(finding), 1000))
+    with answering():
+        path = notebook(db)
+        try:
+            with Reader(path) as store:
+                findings = [str(finding) for finding in check(store, digest_of=call_digest)]
+        except StoreError as error:
+            if salvage is None or not path.exists():
+                raise
+            findings = [str(error)]
+        for finding in findings:
+            click.echo(visible_line(finding, 1000))
+        if salvage is not None:
+            say(f"{rescue(path, salvage)} They are in {salvage}; {path} was left as it is.")
+        elif findings:
+            say("what can still be proved, `lifeline verify --salvage FILE` takes into a new notebook")
     if findings:
         sys.exit(1)
     say("clean: every hash, digest and count is as it was written (this proves alteration, not removal)")

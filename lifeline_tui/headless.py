@@ -180,10 +180,10 @@ class Replayed:
 def replay_recorded(store: Reader, name: str, branch: str | None, every: bool) -> Iterator[Replayed]:
     """Plays branches again from their record.  Each request is rendered anew and each turn judged anew; nothing is asked."""
     session = store.session(name).id
-    tips = [each.name for each in store.branches(session)]
-    chosen = tips if every else [branch or ("main" if "main" in tips else next(iter(tips), "main"))]
+    tree, tips = store.tree(session)
+    chosen = list(tips) if every else [branch or ("main" if "main" in tips else next(iter(tips), "main"))]
     for each in chosen:
-        yield from _replay(Tree(store.nodes(session), store.annotations(session)), each, store.branch(session, each).tip)
+        yield from _replay(tree, each, tips.get(each) or store.branch(session, each).tip)
 
 
 def _replay(tree: Tree, branch: str, tip: str) -> Iterator[Replayed]:

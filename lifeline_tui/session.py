@@ -431,15 +431,20 @@ async def create(
 
 async def resume(writer: Writer, id: str, make: Callable[[Root], Subject], templates: Templates, **options: Any) -> Session:
     """A stored session, owned by this process from now on; what a dead owner left unfinished becomes `interrupted` replies."""
-    store = writer.store
-    await writer(store.own, id)
-    tree = Tree(await writer(store.nodes, id), await writer(store.annotations, id))
-    branches = {branch.name: branch.tip for branch in await writer(store.branches, id)}
+    await writer(writer.store.own, id)
+    try:
+        return await _resumed(writer, id, make, templates, **options)
+    except BaseException:
+        await writer(writer.store.release, id)
+        raise
+
+
+async def _resumed(writer: Writer, id: str, make: Callable[[Root], Subject], templates: Templates, **options: Any) -> Session:
+    tree, branches = await writer(writer.store.tree, id)
     root = next((node.body for node in tree.nodes.values() if isinstance(node.body, Root)), None)
     if root is None or not branches:
-        await writer(store.release, id)
         raise BadReference(f"Session {id} is empty: the program ended before its first turn was written.")
-    view = await writer(store.view_states, id)
+    view = await writer(writer.store.view_states, id)
     queues = {}
     for key, value in view.items():
         if key.startswith("queue:"):

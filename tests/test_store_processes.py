@@ -19,37 +19,6 @@ from lifeline_tui.store import Draft, OwnedElsewhere, Reader, Store, StoreError
 from lifeline_tui.store.lock import SideLock
 from lifeline_tui.store.verify import verify
 
-KILLS = int(os.environ.get("LIFELINE_KILLS", "4"))
-"""How many writers are killed; a long battery sets it higher."""
-
-APPENDING = """
-import sys
-from store_cases import *
-from lifeline_tui.core.nodes import Remark
-store = Store(sys.argv[1])
-session, asked, call = begin(store)
-print(session, flush=True)
-while True:
-    store.checkpoint(call, "half")
-    (node,), _ = store.append(session, [Draft(reply())], parent=call, remarks=[Remark("note", "x")], branch="main")
-    print(node.id, flush=True)
-    (_, node), _ = store.append(session, [Draft(item()), Draft(CALL)], parent=node.id, branch="main")
-    call = node.id
-    print(call, flush=True)
-"""
-
-BUSY = """
-import sys
-from store_cases import *
-sys.stdin.readline()
-with Store(sys.argv[1]) as store:
-    session, asked, call = begin(store, sys.argv[2])
-    for turn in range(int(sys.argv[3])):
-        store.append(session, [Draft(CALL), Draft(reply(f"word {turn}"))], parent=asked, branch="main")
-        if turn % 20 == 0:
-            store.search("word")
-"""
-
 OWNING = """
 import sys
 from store_cases import *
@@ -75,38 +44,6 @@ Store(sys.argv[1])
 print("open", flush=True)
 os.kill(os.getpid(), 9)
 """
-
-
-def test_what_was_acknowledged_survives_a_kill(tmp_path):
-    path = tmp_path / "x.db"
-    for round_ in range(KILLS):
-        with child(APPENDING, path) as writer:
-            said = [writer.stdout.readline().strip() for _ in range(3 + 7 * round_)]
-            writer.kill()
-            said += writer.stdout.read().split()
-        session, acknowledged = said[0], said[1:]
-        with Store(path) as store:
-            assert store.owner(session) is None
-            assert set(acknowledged) <= {node.id for node in store.nodes(session)}
-            calls = store.open_calls(session)
-            replies = store.own(session)
-            assert [node.parent for node in replies] == [point.call for point in calls]
-            assert verify(store) == []
-
-
-def test_writers_of_four_processes_wait_for_each_other(tmp_path):
-    writers = [child(BUSY, tmp_path / "x.db", name, 50) for name in "abcd"]
-    for writer in writers:
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
-    for writer in writers:
-        writer.stdin.close()
-        writer.stdout.close()
-    with Store(tmp_path / "x.db") as store:
-        assert sorted((row.title, row.nodes) for row in store.sessions()) == [(name, 103) for name in "abcd"]
-        assert len(store.search("word", limit=999)) == 200
-        assert verify(store) == []
 
 
 def test_a_live_owner_keeps_others_from_writing_and_a_dead_one_is_replaced(tmp_path):

@@ -336,8 +336,8 @@ def _reader(hint: Any) -> Reader:
         words: Mapping[Any, Any] = {str(word): word for word in hint}
 
         def word(data: Any) -> Any:
-            # A later version's word is kept as it is, whatever it is.
-            return words.get(data, data) if isinstance(data, str) else data
+            # A later version's word is kept as it is.
+            return words.get(data, data) if isinstance(data, str) else ""
 
         return word
     return _as_is
@@ -348,7 +348,8 @@ def _readers(cls: type) -> tuple[dict[str, Reader], dict[str, Any]]:
     """How to read each field of a dataclass, and what a field without a default is read from when it is missing."""
     hints = get_type_hints(cls)
     required = [f.name for f in fields(cast(Any, cls)) if f.default is MISSING and f.default_factory is MISSING]
-    return {name: _reader(hint) for name, hint in hints.items()}, {name: "" if hints[name] is str else [] for name in required}
+    words = {name for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, str)}
+    return {name: _reader(hint) for name, hint in hints.items()}, {name: "" if name in words else [] for name in required}
 
 
 def from_data(cls: type[B], data: Mapping[str, Any]) -> B:

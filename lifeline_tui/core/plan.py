@@ -34,9 +34,9 @@ RANGES: Mapping[str, tuple[int, int]] = {
 }
 """Field of a plan → the words, or the lowest and the highest number, that it may hold: in a file, and in what is imported."""
 
-SAMPLED = frozenset(
-    "temperature top_p top_k min_p max_tokens stop seed frequency_penalty presence_penalty repetition_penalty reasoning_effort logprobs"
-    " top_logprobs".split()
+SAMPLED = (
+    *("temperature", "top_p", "top_k", "min_p", "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty"),
+    *("repetition_penalty", "reasoning_effort", "logprobs", "top_logprobs"),
 )
 """All that a file which people share may set of a subject: how it samples, and never where a request goes or with which key."""
 

@@ -42,5 +42,5 @@ def visible(text: str) -> str:
 
 def visible_line(text: str, limit: int = 200) -> str:
     """`visible()` text on one line of at most `limit` characters: for titles, notifications and one-line errors."""
-    line = visible(text).replace("\n", " ⏎ ")
+    line = visible(text[: limit + 2]).replace("\n", " ⏎ ")  # no character becomes less than one
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -27,8 +27,8 @@ def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> 
 def record(store: Reader, session: str, blind: bool, branch: str | None = None) -> Iterator[str]:
     """The lines of one session, or of one branch of it.  Raises BadReference."""
     row = store.session(session)
-    tree = Tree(store.nodes(session), store.annotations(session))
-    branches = [(each.name, each.tip) for each in store.branches(session)]
+    tree, tips = store.tree(session)
+    branches = list(tips.items())
     if branch is None:
         held = {node.id for _, tip in branches for node in tree.above(tip)}
         branches += [("(no name)", leaf) for leaf in tree.leaves() if leaf not in held]
@@ -50,7 +50,7 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
         shared = [node for node in path if node.id in printed]
         if shared:
             yield ""
-            yield f"Leaves the turns above after `{shared[-1].id}`."
+            yield f"Leaves the turns above after `{visible_line(shared[-1].id)}`."
         for node in path:
             if node.id not in printed:
                 printed.add(node.id)
@@ -106,7 +106,7 @@ def _block(heading: str, node: str, text: str) -> Iterator[str]:
     text = visible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     yield ""
-    yield f"**{_plain(heading)}** `{node}`"
+    yield f"**{_plain(heading)}** `{visible_line(node)}`"
     yield ""
     yield f"{fence}text"
     yield text

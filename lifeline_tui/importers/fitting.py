@@ -131,7 +131,7 @@ def _check_action(step: Step, actions: Actions, where: str) -> None:
 
 def _one_of(value: str, words: Collection[str], where: str) -> None:
     if value not in words:
-        raise ValueError(f"{where} must be one of {', '.join(sorted(words) if isinstance(words, frozenset) else words)}")
+        raise ValueError(f"{where} must be one of {', '.join(words)}")
 
 
 def check_steps(nodes: Iterable[Node]) -> None:

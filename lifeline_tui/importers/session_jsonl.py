@@ -20,7 +20,7 @@ from ..store import Store
 from .fitting import check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
-LONGEST = 16_000_000
+LONGEST = 8_000_000
 """Bytes of a line: a reply of millions of characters."""
 MOST_VALUES = 500_000
 """In a line, or commas in its text: a value takes thirty times the room that it takes in a file."""
@@ -90,7 +90,7 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
         if marks["["] + marks["{"] > DEEPEST and _deeper(row, DEEPEST):
             raise ValueError(f"it is nested more than {DEEPEST} deep")
     except (ValueError, RecursionError) as error:
-        raise BadFile(path, f"is not a line of ASCII JSON ({error})", number) from None
+        raise BadFile(path, f"is no line of an export, which is ASCII JSON: {error}", number) from None
     return row
 
 

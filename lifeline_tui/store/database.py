@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,22 +19,48 @@ from .schema import APPLICATION_ID, VERSION
 
 WAL_PAGES = 2_000
 _PAGE = 4_096 + 24
-_MAGIC = b"SQLite format 3\0"
-TROUBLE = (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError)
+TROUBLE = (sqlite3.Error, OSError, UnicodeError, OverflowError)
 
 
 def _is_ours(path: Path) -> int:
-    """The schema version in the header of `path`: 0 for an empty file.  Raises StoreError for any other file than ours."""
+    """The schema version in the header of `path`: 0 for an empty file.  Raises BadReference for any other file than ours.
+
+    SQLite is asked, in a way that takes no lock and looks at nothing beside the file.  To open the file ourselves, and close it, would
+    drop every lock that this process's other connections hold on it; another process would then take the log away from under them.
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(100)
+        facts = path.stat()
     except OSError as error:
         raise BadReference(f"{path} cannot be opened: {error.strerror}. Choose another file with --db.") from error
-    if not head or (not any(head) and path.with_name(path.name + "-journal").exists()):
-        return 0  # empty, or what a power cut left of a first write, which SQLite is about to take back
-    if not head.startswith(_MAGIC) or len(head) < 100:
-        raise BadReference(f"{path} is not a lifeline database; it was left as it is. Choose another file with --db.")
-    version, application = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
+    if not stat.S_ISREG(facts.st_mode):
+        raise BadReference(f"{path} cannot be opened: it is no regular file. Choose another file with --db.")
+    if not facts.st_size:
+        return 0
+    conn = _connect(_uri(path, "mode=ro&immutable=1"))
+    try:
+        return _version(conn, path)
+    except UnicodeDecodeError:
+        return VERSION  # damaged: see below
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+            return VERSION  # damaged, or just being written to: a connection that takes locks will tell
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise trouble(error, path) from error
+    finally:
+        conn.close()
+    # No database, so no connection has it open.
+    if not any(path.read_bytes()[:100]) and path.with_name(path.name + "-journal").exists():
+        return 0  # what a power cut left of a first write, which SQLite is about to take back
+    raise trouble(sqlite3.DatabaseError("not a database"), path)
+
+
+def _version(conn: sqlite3.Connection, path: Path) -> int:
+    """The schema version, 0 where nothing is there yet.  Raises BadReference for a database that is not ours."""
+    version, application, pages = (
+        int(conn.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id", "page_count")
+    )
+    if not pages:
+        return 0
     if application != APPLICATION_ID:
         raise BadReference(f"{path} is a database of another program; it was left as it is. Choose another file with --db.")
     if version > VERSION:
@@ -49,10 +76,6 @@ def _connect(target: str) -> sqlite3.Connection:
     # Bytes flipped on the disk must reach `verify`, not a decoding error.
     conn.text_factory = lambda data: data.decode("utf-8", "replace")
     return conn
-
-
-def _version(conn: sqlite3.Connection) -> int:
-    return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _uri(path: Path, query: str) -> str:
@@ -86,12 +109,10 @@ class Database:
         conn = _connect(_uri(self.path, "mode=rw"))
         try:
             # Asked of SQLite, which first rolls back what a kill left behind; the header alone may speak of that.
-            old = _version(conn) < VERSION
-            _is_ours(self.path)
-            if old:
+            if _version(conn, self.path) < VERSION:
                 with self.lock.held():
                     # Another process may have been first.
-                    if _version(conn) < VERSION:
+                    if _version(conn, self.path) < VERSION:
                         from .migrations import migrate
 
                         os.chmod(self.path, 0o600)
@@ -170,11 +191,14 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         conn = _connect(_uri(path, query))
         try:
             conn.execute("PRAGMA query_only = ON")
+            _version(conn, path)
             conn.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
-        except sqlite3.Error as error:
+        except TROUBLE as error:
             conn.close()
             wal = path.with_name(path.name + "-wal")
-            if "immutable" in query or "malformed" in str(error) or "not a database" in str(error):
+            if "immutable" in query or (
+                isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+            ):
                 raise StoreError(sentence(error, path)) from error
             if wal.exists() and wal.stat().st_size:
                 raise StoreError(

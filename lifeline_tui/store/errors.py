@@ -6,6 +6,8 @@ import errno
 import sqlite3
 from pathlib import Path
 
+SALVAGE = "`lifeline verify --salvage FILE` takes what can be proved of it into a new notebook"
+
 
 class StoreError(Exception):
     """Something that the operator can read and act on.  Nothing was half written."""
@@ -21,7 +23,9 @@ class OwnedElsewhere(StoreError):
 
 def trouble(error: Exception, path: Path) -> StoreError:
     """`error` as the StoreError to raise: a bad name where the path itself cannot be, else what the sentence says."""
-    named = isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError, FileNotFoundError))
+    named = isinstance(
+        error, (NotADirectoryError, IsADirectoryError, FileExistsError, FileNotFoundError)
+    ) or "not a database" in str(error)
     return (BadReference if named else StoreError)(sentence(error, path))
 
 
@@ -38,7 +42,9 @@ def sentence(error: Exception, path: Path) -> str:
     if "disk is full" in text or code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"The disk is full, or its quota is used up: nothing was written to {path}. Free some space, then try again."
     if "disk I/O error" in text or code == errno.EIO:
-        return f"The disk gave an error, or its quota is used up: nothing was written to {path}. Look after the disk, then try again."
+        return (
+            f"The disk gave an error, or its quota is used up: nothing was written to {path}. Look after the disk, then try again."
+        )
     if "unable to open" in text:
         return f"{path}, or a file beside it, could not be opened: nothing was written. Look at its folder, then try again."
     if "readonly" in text or isinstance(error, PermissionError) or code == errno.EROFS:
@@ -46,9 +52,9 @@ def sentence(error: Exception, path: Path) -> str:
     if isinstance(error, (NotADirectoryError, FileExistsError)):
         return f"{path} cannot be made: a part of that path is a file, not a folder. Choose another file with --db."
     if "not a database" in text:
-        return f"{path} is not a lifeline database. Choose another file with --db."
-    if "malformed" in text or "corrupt" in text:
-        return f"{path} is damaged ({text}). Copy it, run `lifeline verify` on it, and export what can still be read."
+        return f"{path} is not a lifeline database, and was left as it is. Choose another file with --db; if it was one, {SALVAGE}."
+    if "malformed" in text or "corrupt" in text or isinstance(error, UnicodeDecodeError):
+        return f"{path} is damaged ({text}). Leave it as it is: {SALVAGE}."
     if "locked" in text or "busy" in text:
         return f"{path} is being used by another program ({text}); nothing was written. Try again in a moment."
     if isinstance(error, sqlite3.IntegrityError):

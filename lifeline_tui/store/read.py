@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..core.nodes import Annotation, Node
+from ..core.tree import Tree
 from .database import TROUBLE, open_read_only
-from .errors import BadReference, StoreError, sentence
+from .errors import SALVAGE, BadReference, StoreError, sentence
 from .ownership import Owner, owner_of
-from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, to_annotation, to_node, to_session
+from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, to_annotation, to_branch, to_node, to_session
 from .search import find, sessions_saying
 
 _SESSIONS = f"SELECT {SESSION}, (SELECT count(*) FROM checkpoints c WHERE c.session = sessions.id) FROM sessions"
@@ -26,6 +27,7 @@ _PATH = f"""WITH RECURSIVE up(n, parent) AS (
     SELECT n, parent FROM nodes WHERE id = ?
     UNION ALL SELECT nodes.n, nodes.parent FROM up CROSS JOIN nodes ON nodes.id = up.parent
 ) SELECT {", ".join(f"nodes.{name}" for name in NODE.split(", "))} FROM up CROSS JOIN nodes ON nodes.n = up.n"""
+T = TypeVar("T")
 _MANY = 500
 """Values in one IN (…): far below any SQLite's limit."""
 
@@ -67,6 +69,19 @@ class Reader:
         except TROUBLE as error:
             raise StoreError(sentence(error, self.file)) from error
 
+    def _read(self, to: Callable[[tuple[Any, ...]], T], rows: Iterable[tuple[Any, ...]]) -> list[T]:
+        """`rows` as what they stand for.  Raises StoreError for one that cannot be read."""
+        found = []
+        for row in rows:
+            try:
+                found.append(to(row))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                raise self._damaged(f"row {row[0]} cannot be read ({error})") from error
+        return found
+
+    def _damaged(self, how: str) -> StoreError:
+        return StoreError(f"{self.file} is damaged: {how}. Leave it as it is: {SALVAGE}.")
+
     # Sessions
 
     def sessions(self, search: str | None = None, *, include_hidden: bool = False, limit: int | None = None) -> list[Session]:
@@ -79,14 +94,14 @@ class Reader:
             search,
             -1 if limit is None else limit,
         )
-        return [to_session(row) for row in rows]
+        return self._read(to_session, rows)
 
     def session(self, ref: str) -> Session:
         """The session with the id or title `ref`, or the only one whose id or title begins with it.  Raises StoreError."""
         for where in ("id = ?", "title = ?", "substr(id, 1, length(?1)) = upper(?1)", "substr(title, 1, length(?1)) = ?1"):
             found = self._all(f"{_SESSIONS} WHERE {where} LIMIT 6", ref) if ref else []
             if len(found) == 1:
-                return to_session(found[0])
+                return self._read(to_session, found)[0]
             if found:
                 listed = ", ".join(f"{row[0]} ({row[1]})" for row in found[:5])
                 raise BadReference(f"{len(found)} sessions or more are called {ref!r}: {listed}. Name one by its id.")
@@ -97,9 +112,7 @@ class Reader:
         return owner_of(self.file, session)
 
     def branches(self, session: str) -> list[Branch]:
-        return [
-            Branch(*row) for row in self._all("SELECT session, name, tip FROM branches WHERE session = ? ORDER BY name", session)
-        ]
+        return self._read(to_branch, self._all("SELECT session, name, tip FROM branches WHERE session = ? ORDER BY name", session))
 
     def branch(self, session: str, name: str) -> Branch:
         """The branch `name` of `session`.  Raises BadReference."""
@@ -113,15 +126,30 @@ class Reader:
 
     def nodes(self, session: str) -> list[Node]:
         """All nodes of `session` in (seq, id) order."""
-        return [to_node(row) for row in self._all(f"SELECT {NODE} FROM nodes WHERE session = ? ORDER BY seq, id", session)]
+        nodes = self._read(to_node, self._all(f"SELECT {NODE} FROM nodes WHERE session = ? ORDER BY seq, id", session))
+        known: set[str | None] = {None}
+        for node in nodes:
+            if node.parent not in known:
+                raise self._damaged(f"node {node.id} stands under {node.parent}, which is not there")
+            known.add(node.id)
+        return nodes
 
     def path(self, session: str, node: str) -> list[Node]:
         """Root → `node`.  Raises StoreError when the session has no such node."""
-        nodes = [to_node(row) for row in self._all(_PATH, node)]
+        nodes = self._read(to_node, self._all(_PATH, node))
         if not nodes or nodes[0].session != session:
             raise BadReference(f"Session {session} has no node {node}.")
         nodes.reverse()
         return nodes
+
+    def tree(self, session: str) -> tuple[Tree, dict[str, str]]:
+        """All of `session`, with what was said about it, and the tips of its branches by name.  Raises StoreError."""
+        tree = Tree(self.nodes(session), self.annotations(session))
+        branches = {each.name: each.tip for each in self.branches(session)}
+        for name, tip in branches.items():
+            if tip not in tree:
+                raise self._damaged(f"branch {name!r} ends at {tip}, which is not there")
+        return tree, branches
 
     # What was said about it
 
@@ -129,27 +157,28 @@ class Reader:
         """All annotations of `session`, or those on `nodes`, in (seq, id) order."""
         base = f"SELECT {ANNOTATION} FROM annotations"
         if nodes is None:
-            return [to_annotation(row) for row in self._all(f"{base} WHERE session = ? ORDER BY seq, id", session)]
+            return self._read(to_annotation, self._all(f"{base} WHERE session = ? ORDER BY seq, id", session))
         found: list[Annotation] = []
         for start in range(0, len(nodes), _MANY):
             some = nodes[start : start + _MANY]
             marks = ", ".join("?" * len(some))
-            found += [to_annotation(row) for row in self._all(f"{base} WHERE node IN ({marks})", *some) if row[1] == session]
+            rows = self._all(f"{base} WHERE node IN ({marks})", *some)
+            found += self._read(to_annotation, (row for row in rows if row[1] == session))
         return sorted(found, key=lambda note: (note.seq, note.id))
 
     def open_calls(self, session: str) -> list[Checkpoint]:
         """The calls of `session` without a reply: streaming while `owner(session)` lives, interrupted otherwise."""
         sql = "SELECT call, text, reasoning, at FROM checkpoints WHERE session = ? ORDER BY at, call"
-        return [_checkpoint(row) for row in self._all(sql, session)]
+        return self._read(_checkpoint, self._all(sql, session))
 
     def view_state(self, session: str, key: str, default: Any = None) -> Any:
         """The JSON value kept under `key`, or `default`."""
         rows = self._all("SELECT value FROM view_state WHERE session = ? AND key = ?", session, key)
-        return json.loads(rows[0][0]) if rows else default
+        return self._read(_value, ((key, *row) for row in rows))[0][1] if rows else default
 
     def view_states(self, session: str) -> dict[str, Any]:
         """All view state of a session, by key."""
-        return {key: json.loads(value) for key, value in self._all("SELECT key, value FROM view_state WHERE session = ?", session)}
+        return dict(self._read(_value, self._all("SELECT key, value FROM view_state WHERE session = ?", session)))
 
     def sessions_saying(self, text: str) -> set[str]:
         """The ids of the sessions in which all words of `text` stand together in a turn or a note."""
@@ -164,6 +193,11 @@ class Reader:
             return find(self._conn, text, limit, before)
         except TROUBLE as error:
             raise StoreError(sentence(error, self.file)) from error
+
+
+def _value(row: tuple[Any, ...]) -> tuple[str, Any]:
+    key, raw = row
+    return key, json.loads(raw)
 
 
 def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,15 @@ from ..core.text import visible, visible_line
 NODE = "id, session, parent, seq, kind, at, body, sha256, forged_above, fakes_above, first_fake_depth, copied_from"
 ANNOTATION = "id, session, seq, node, puzzle, span, field, value, by, version, at, sha256"
 SESSION = "id, title, plan, model, simulated, hidden, created_at, updated_at, nodes, annotations, branches, attempts"
+Types = frozenset[type[Any]]
+_TEXT: Types = frozenset({str})
+_MAYBE: Types = frozenset({str, type(None)})
+_NUMBER: Types = frozenset({int})
+_PERHAPS: Types = frozenset({int, type(None)})
+_NODE = (*[_TEXT] * 2, _MAYBE, _NUMBER, *[_TEXT] * 4, *[_NUMBER] * 2, _PERHAPS, _MAYBE)
+_ANNOTATION = (*[_TEXT] * 2, _NUMBER, _TEXT, *[_MAYBE] * 2, *[_TEXT] * 6)
+_SESSION = (*[_TEXT] * 4, *[_NUMBER] * 2, *[_TEXT] * 2, *[_NUMBER] * 5)
+"""What the columns hold; in a damaged file they may hold anything."""
 SEARCHED_FIELDS = ("note", "label", "name")
 
 
@@ -72,20 +80,38 @@ class Hit:
     at: str
 
 
-def to_node(row: sqlite3.Row | tuple[Any, ...]) -> Node:
+def _check(row: tuple[Any, ...], types: tuple[Types, ...]) -> None:
+    for value, allowed in zip(row, types, strict=True):
+        if type(value) not in allowed:
+            raise TypeError(f"a column holds {type(value).__name__}")
+
+
+def to_node(row: tuple[Any, ...]) -> Node:
+    """Raises ValueError or TypeError for a row that was damaged."""
+    _check(row, _NODE)
     (id_, session, parent, seq, kind, at, raw, sha256, forged, fakes, depth, copied) = row
     body = decode(Kind(kind), raw)
     return Node(id_, session, parent, seq, at, body, raw, sha256, forged, fakes, depth, copied)
 
 
-def to_annotation(row: sqlite3.Row | tuple[Any, ...]) -> Annotation:
+def to_annotation(row: tuple[Any, ...]) -> Annotation:
+    """Raises ValueError or TypeError for a row that was damaged."""
+    _check(row, _ANNOTATION)
     (id_, session, seq, node, puzzle, span, field, raw, by, version, at, sha256) = row
     return Annotation(id_, session, seq, node, field, json.loads(raw), raw, by, at, sha256, puzzle, span, version)
 
 
 def to_session(row: tuple[Any, ...]) -> Session:
+    """Raises TypeError for a row that was damaged."""
+    _check(row, _SESSION)
     (id_, title, plan, model, simulated, hidden, *rest) = row
     return Session(id_, title, plan, model, bool(simulated), bool(hidden), *rest)
+
+
+def to_branch(row: tuple[Any, ...]) -> Branch:
+    """Raises TypeError for a row that was damaged."""
+    _check(row, (_TEXT,) * 3)
+    return Branch(*row)
 
 
 def named(text: str) -> str:

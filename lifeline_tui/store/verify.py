@@ -15,6 +15,7 @@ from ..core.text import visible
 from .append import Place, place_of, root_facts, session_facts
 from .database import TROUBLE
 from .errors import sentence
+from .pages import torn
 from .read import Reader
 from .rows import ANNOTATION, NODE, clean, searchable, to_annotation, to_node
 from .schema import TRIGGERS
@@ -55,16 +56,30 @@ def verify(store: Reader, session: str | None = None, digest_of: DigestOf | None
     try:
         # One moment of the file, whoever writes meanwhile.
         store.connection.execute("BEGIN")
-        findings = list(_file(store.connection))
+        findings = [*_file(store.connection), *_log(store)]
         rows = store.connection.execute("SELECT id FROM sessions WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (session,)).fetchall()
         for (id_,) in rows:
-            findings += session_findings(store.connection, id_, digest_of)
+            findings += _looked_at(store.connection, id_, digest_of)
     except TROUBLE as error:
         return [Finding(sentence(error, store.file))]
     finally:
         if store.connection.in_transaction:
             store.connection.execute("ROLLBACK")
     return findings
+
+
+def _looked_at(conn: sqlite3.Connection, session: str, digest_of: DigestOf | None) -> list[Finding]:
+    """The findings; where rows contradict each other so that not even looking is possible, that is one."""
+    try:
+        return list(session_findings(conn, session, digest_of))
+    except (ValueError, TypeError, KeyError) as error:
+        return [Finding(f"Session {session} cannot be read whole: {error!r}.", session, session)]
+
+
+def _log(store: Reader) -> Iterator[Finding]:
+    """The write-ahead log, of which SQLite passes over in silence what it cannot read."""
+    if (lost := torn(store.file)) and torn(store.file) == lost:  # twice: another process may have been writing
+        yield Finding(f"The write-ahead log is damaged: {lost} transactions in it cannot be read.")
 
 
 def _file(conn: sqlite3.Connection) -> Iterator[Finding]:
@@ -95,6 +110,7 @@ def session_findings(conn: sqlite3.Connection, session: str, digest_of: DigestOf
     """All that is wrong with one session, as it stands in the caller's transaction.  Only what passes here is let in by an import."""
     nodes: dict[str, Node] = {}
     places: dict[str, Place] = {}
+    whole: dict[str, bool] = {}
     columns = f"SELECT {NODE}, text, clean, root, depth FROM nodes WHERE session = ? ORDER BY seq, id"
     for *row, text, shown, root, depth in conn.execute(columns, (session,)).fetchall():
         try:
@@ -108,9 +124,10 @@ def session_findings(conn: sqlite3.Connection, session: str, digest_of: DigestOf
             yield Finding(f"Node {node.id} does not stand after its parent {node.parent}, or that is missing.", session, node.id)
         if (text, shown) != (visible(text_of(node.body)), clean(node.raw)):
             yield Finding(f"Node {node.id} shows another text than it holds.", session, node.id)
-        for wrong in _node(node, nodes.get(node.parent or ""), above, root, depth):
-            yield Finding(f"Node {node.id} {wrong}.", session, node.id)
-        if digest_of is not None and isinstance(node.body, Call) and node.body.digest:
+        wrong = list(_node(node, nodes.get(node.parent or ""), above, root, depth))
+        yield from (Finding(f"Node {node.id} {each}.", session, node.id) for each in wrong)
+        whole[node.id] = not wrong and (node.parent is None or whole.get(node.parent, False))
+        if digest_of is not None and whole[node.id] and isinstance(node.body, Call) and node.body.digest:
             said = digest_of(_path(nodes, node))
             if said is not None and said != node.body.digest:
                 yield Finding(f"Call {node.id} did not send what its path says: its digest differs.", session, node.id)
@@ -148,7 +165,7 @@ def _annotations(conn: sqlite3.Connection, session: str, nodes: dict[str, Node])
     for *row, text, shown in conn.execute(columns, (session,)).fetchall():
         try:
             note: Annotation = to_annotation(tuple(row))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             yield Finding(f"Annotation {row[0]} cannot be read: {error}.", session, row[0])
             continue
         if (text, shown) != (searchable(note.field, note.value), clean(note.raw)):

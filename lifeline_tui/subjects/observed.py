@@ -12,7 +12,7 @@ import email.utils
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..core.nodes import Status
@@ -82,17 +82,18 @@ class Lines:
 
 class Observed:
     """One HTTP exchange.  `connect`: seconds it may take to connect; `late`: it took longer than that; `sent`: a request went out,
-    and `failed` is why it got no answer; `status` and `headers` are None and empty until one came; `events` counts JSON events, and
-    `on_event` hears of each; `torn`: what should have been one, before the finish reason, could not be read; `broken`: the connection
-    failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own end mark was seen; `error` is an
-    error event's message; `usage` holds what was reported of tokens, and `cached_apart` tells that Anthropic reported it, whose count
-    of the input leaves out what was cached."""
+    and `failed` is why it got no answer; `status` and `headers` are None and empty until one came, and `let_go` frees its connection;
+    `events` counts JSON events, and `on_event` hears of each; `torn`: what should have been one, before the finish reason, could not
+    be read; `broken`: the connection failed while the body was read; `finish` is the raw finish reason; `done`: the protocol's own
+    end mark was seen; `error` is an error event's message; `usage` holds what was reported of tokens, and `cached_apart` tells that
+    Anthropic reported it, whose count of the input leaves out what was cached."""
 
     def __init__(self, connect: float = 15.0) -> None:
         self.connect = connect
         self.on_event: Callable[[], None] = lambda: None
         self.sent, self.late, self.broken, self.torn = False, False, False, False
         self.failed: Exception | None = None
+        self.let_go: Callable[[], Awaitable[None]] | None = None
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.events, self.bytes, self.head = 0, 0, b""

@@ -91,6 +91,7 @@ def watch_httpx() -> None:
             seen.failed, seen.late = error, isinstance(error, httpx.TimeoutException)
             raise
         seen.answered(response.status_code, response.headers)
+        seen.let_go = response.aclose
         if response.is_stream_consumed:
             seen.feed(response.content)
             return response
@@ -128,6 +129,7 @@ async def load_litellm() -> Any:
     home = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "REPEATED_STREAMING_CHUNK_LIMIT": "1000000000"}
     os.environ.update(home, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
     import litellm
+    from litellm.llms.openai.common_utils import BaseOpenAILLM
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
@@ -135,6 +137,8 @@ async def load_litellm() -> Any:
     litellm.drop_params = False
     litellm.modify_params = False
     litellm.num_retries = 0
+    # Else each text completion makes a client with a pool of its own, and the connections that are idle in it stay open.
+    litellm.aclient_session = BaseOpenAILLM.get_async_http_client()
     # After a stream it would ask an Ollama server what the model is, on the event loop, and every other stream would wait.
     litellm.utils.ProviderConfigManager.get_provider_model_info = staticmethod(lambda *_, **__: None)  # type: ignore[method-assign]
     no_templates_from_elsewhere()
@@ -358,6 +362,10 @@ class Calls:
                 await self.read(await function(**given), batch, clock, guess)
         except Exception as caught:
             error = caught
+        finally:  # litellm forgets it where a text completion is left between two chunks
+            if seen.let_go is not None:
+                with contextlib.suppress(Exception):
+                    await seen.let_go()
         if clock.limit.expired():
             end: dict[str, Any] = {"status": Status.ERROR, "cause": clock.why, "finish_raw": seen.finish}
         elif error is not None and not (seen.finish and seen.broken):  # a break after the end is none

@@ -18,6 +18,7 @@ from .gone import Lasting
 from .guard import Guarded
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
+from .typed import forgive
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -106,6 +107,7 @@ class LifelineApp(Themed[None], Guarded[None]):
         driver = super()._build_driver(*args, **options)
         if (file := getattr(driver, "_file", None)) is not None:
             vars(driver)["_file"] = Lasting(file)
+        forgive(driver)
         return driver
 
     def _stopped(self, number: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from rich.console import RenderableType
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -109,6 +110,13 @@ class Guarded(App[R]):
     def copy_to_clipboard(self, text: str) -> None:
         """Copies what is seen: control characters are shown, so that pasting into a terminal runs nothing."""
         super().copy_to_clipboard(visible(text))
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """What Textual ends the app for by itself is said as plain text, and is a fault like any other."""
+        self._return_code = 1
+        told = (segment.text for each in renderables for segment in self.console.render(each) if not segment.control)
+        self._exit_renderables.append(Text(visible("".join(told))))
+        self._close_messages_no_wait()
 
     def _fatal_error(self) -> None:
         """Textual's own crash screen prints every local variable, keys among them (Law 10); this one prints the trace alone."""

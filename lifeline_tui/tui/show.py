@@ -11,8 +11,15 @@ from textual.content import Content
 from ..core.text import visible, visible_line
 
 
+AT_MOST = 20_000
+"""Characters of one text that a widget lays out: Textual takes seconds for a megabyte, at every change."""
+
+
 def shown(text: str, style: str = "") -> Content:
-    """`text` made visible, never parsed as markup.  `style` is ours, in Textual's notation (``"bold $origin-model"``)."""
+    """`text` made visible, never parsed as markup; what is beyond `AT_MOST` characters is a note.  `style` is ours, in Textual's
+    notation (``"bold $origin-model"``)."""
+    if (more := len(text) - AT_MOST) > 0:
+        text = f"{text[:AT_MOST]}\n… {more:,} more characters are not shown here"
     return Content.styled(visible(text), style) if style else Content(visible(text))
 
 

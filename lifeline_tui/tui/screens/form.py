@@ -21,6 +21,10 @@ from ..show import shown
 from ..widgets.choice import Choice
 
 
+WRAPPED = 50_000
+"""Characters up to which a text is wrapped while it is edited: each key lays all of it out again."""
+
+
 class Form(ModalScreen[dict[str, str] | None]):
     """Asks for an intervention's fields; answers with their values, or None when it was left."""
 
@@ -63,7 +67,9 @@ class Form(ModalScreen[dict[str, str] | None]):
                     if field.kind == "choice":
                         yield Choice(field.options, field.default, id=f"field-{field.name}")
                     elif field.kind == "text":
-                        yield TextArea(self.draft.get(field.name, field.default), id=f"field-{field.name}", tab_behavior="focus")
+                        draft = self.draft.get(field.name, field.default)
+                        wrap = len(draft) <= WRAPPED
+                        yield TextArea(draft, id=f"field-{field.name}", tab_behavior="focus", soft_wrap=wrap)
                     else:
                         yield Input(field.default, id=f"field-{field.name}")
             with VerticalScroll(classes="preview", can_focus=False):

@@ -13,7 +13,6 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ...core.nodes import Origin
-from ...core.tree import Tree
 from ...reading import MAIN, Reading
 from ...store import Owner, Reader, StoreError
 from ..blocks import Block
@@ -97,8 +96,7 @@ class WatchScreen(Screen[None]):
     def _read(self) -> Look:
         with Reader(self.app.db) as store:
             row = store.session(self.session)
-            tree = Tree(store.nodes(row.id), store.annotations(row.id))
-            branches = {branch.name: branch.tip for branch in store.branches(row.id)}
+            tree, branches = store.tree(row.id)
             current = store.view_state(row.id, "branch", MAIN)
             branch = current if current in branches else next(iter(branches))
             calls = [point for point in store.open_calls(row.id) if point.call == branches[branch]]
