@@ -251,42 +251,8 @@ async def refused(r: Reply) -> None:
 
 
 @behaviour
-async def policy(r: Reply) -> None:
-    error = {"message": "Your request was rejected: content policy.", "code": "content_policy_violation"}
-    r.fail(400, {"error": {**error, "type": "invalid_request_error"}})
-
-
-@behaviour
 async def html(r: Reply) -> None:
     await r.send(b"<html><body>Log in to the hotel's network</body></html>", content_type="text/html; charset=utf-8")
-
-
-@behaviour
-async def empty_choices(r: Reply) -> None:
-    await r.send(r.say.chunk([]), r.say.end())
-
-
-@behaviour
-async def nothing(r: Reply) -> None:
-    await r.send(r.say.begin())
-    await r.close()
-
-
-@behaviour
-async def no_body(r: Reply) -> None:
-    await r.send(b"")
-
-
-@behaviour
-async def no_done(r: Reply) -> None:
-    await r.texts("four")
-    await r.send(r.say.finish(r.say.stop))
-
-
-@behaviour
-async def no_finish(r: Reply) -> None:
-    await r.texts("four")
-    await r.send(r.say.end())
 
 
 @behaviour
@@ -322,28 +288,11 @@ async def reset(r: Reply) -> None:
 
 
 @behaviour
-async def reset_at_once(r: Reply) -> None:
-    r.break_off()
-
-
-@behaviour
-async def eof(r: Reply) -> None:
-    await r.texts("so far")
-
-
-@behaviour
 async def cut(r: Reply) -> None:
     await r.texts("so far")
     await asyncio.sleep(0.05)
     assert r.request.transport is not None
     r.request.transport.close()
-
-
-@behaviour
-async def bad_json(r: Reply) -> None:
-    await r.texts("so far")
-    await r.send(b'data: {"choices": [{"delta": {"con\n\n')
-    await r.close()
 
 
 @behaviour
@@ -382,12 +331,6 @@ async def always_busy(r: Reply) -> None:
 @behaviour
 async def always_broken(r: Reply) -> None:
     r.fail(503, {"error": {"message": "down"}}, **{"Retry-After": "0"})
-
-
-@behaviour
-async def surrogate(r: Reply) -> None:
-    await r.texts("a\ud83d", "b\udc80\x00")
-    await r.close()
 
 
 @behaviour

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import Status
-from lifeline_tui.subjects.observed import Observed, may_retry, pause, words_of
+from lifeline_tui.subjects.observed import Observed, cause_of, may_retry, pause, words_of
 
 BODY = (
     b": a comment\r\n\r\nevent: x\r\n"
@@ -128,6 +128,9 @@ def test_no_event_however_odd_fails_a_reply(event: dict[str, Any]) -> None:
     seen.verdict(True, False, "stop")
 
 
+SAID, END = b'data: {"choices": [{"delta": {"content": "a"}}]}', b'data: {"choices": [{"finish_reason": "stop"}]}'
+
+
 def finished(reason: str) -> Any:
     return {"choices": [{"finish_reason": reason}]}
 
@@ -156,6 +159,22 @@ def test_the_wire_decides_and_litellm_only_where_it_cannot_be_read(
     events: list[Any], text: bool, guess: str, status: Status
 ) -> None:
     assert observed(*events).verdict(text, False, guess)[0] is status
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([SAID, b'data: {"choices": [{"del', END], Status.ERROR),
+        ([SAID, b'data: {"choices": "\xff"}', END], Status.ERROR),
+        ([SAID, END, b'data: {"usage": {"pro'], Status.COMPLETE),  # nothing but counts comes after the end
+        ([b"{", b'  "choices": [', b"  ]", b"}"], Status.COMPLETE),  # one object on many lines: litellm is asked
+    ],
+)
+def test_an_event_that_cannot_be_read_leaves_a_reply_in_doubt(lines: list[bytes], status: Status) -> None:
+    seen = observed()
+    seen.feed(b"\n".join(lines))
+    seen.close()
+    assert seen.verdict(True, False, "stop")[0] is status
 
 
 @pytest.mark.parametrize(
@@ -188,3 +207,25 @@ def test_litellms_wrapping_is_taken_off_an_error() -> None:
     wrapped = "litellm.MidStreamFallbackError: litellm.APIConnectionError: APIConnectionError: OpenAIException - the GPU: on fire"
     assert words_of(Exception(f"{wrapped} Original exception: more of it")) == "the GPU: on fire"
     assert words_of(Exception(f'{wrapped}\nTraceback (most recent call last):\n  File "/home/me/x.py"')) == "the GPU: on fire"
+
+
+def test_an_error_without_words_has_the_name_of_what_came_first() -> None:
+    error = Exception("litellm.APIConnectionError: Text-completion-openaiException - ")
+    error.__cause__ = ConnectionResetError()
+    assert words_of(error) == "ConnectionResetError"
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (b"", "HTTP 500: no reason was given"),
+        (b"<h1>Oh</h1>\n", "HTTP 500: <h1>Oh</h1>"),
+        (b'{"error": {"message": "oh"}}', "HTTP 500: oh"),
+        (b'{"error": {"message": "' + b"o" * 9000, "HTTP 500: as litellm has it"),
+        (b"[7]", "HTTP 500: as litellm has it"),
+    ],
+)
+def test_an_answer_that_is_an_error_is_told_in_its_own_words(body: bytes, cause: str) -> None:
+    seen = observed(status=500)
+    seen.feed(body)
+    assert cause_of(Exception("litellm.InternalServerError: as litellm has it"), seen) == cause

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import BadReference, StoreError, sentence, trouble
+from .errors import SALVAGE, BadReference, StoreError, sentence, trouble
 from .lock import SideLock
-from .schema import APPLICATION_ID, VERSION
+from .schema import APPLICATION_ID, READ, TRIGGERS, VERSION
+from .views import VIEWS
 
 WAL_PAGES = 2_000
 _PAGE = 4_096 + 24
@@ -82,6 +83,24 @@ def _uri(path: Path, query: str) -> str:
     return f"{path.absolute().as_uri()}?{query}"
 
 
+def _check_schema(conn: sqlite3.Connection, path: Path, *, writing: bool) -> None:
+    """Raises StoreError unless all that is read from is what we made, and, for writing, all that guards it and nothing else."""
+    stored = {
+        name: (kind, table, sql or "")
+        for kind, name, table, sql in conn.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    }
+    ours = READ | VIEWS | (TRIGGERS if writing else {})
+    other = next((name for name, sql in ours.items() if name not in stored or stored[name][2].strip() != sql), "")
+    if not other and writing:
+        triggers = (name for name, (kind, table, _) in stored.items() if kind == "trigger" and table in READ)
+        other = next((name for name in triggers if name not in TRIGGERS), "")
+    if other:
+        kind = stored[other][0] if other in stored else "part"
+        raise StoreError(
+            f"{path} is not as it was made: its {kind} {other} is {'another' if other in stored else 'gone'}. Leave it as it is: {SALVAGE}."
+        )
+
+
 class Database:
     """A connection that may write.  For one thread at a time."""
 
@@ -120,6 +139,7 @@ class Database:
             if conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 with self.lock.held():
                     conn.execute("PRAGMA journal_mode = WAL")
+            _check_schema(conn, self.path, writing=True)
             conn.execute("PRAGMA wal_autocheckpoint = 0")
             conn.execute("PRAGMA synchronous = FULL")
             conn.execute("PRAGMA cache_size = -8000")  # KiB
@@ -192,7 +212,10 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         try:
             conn.execute("PRAGMA query_only = ON")
             _version(conn, path)
-            conn.execute("SELECT 1 FROM sessions LIMIT 1").fetchall()
+            _check_schema(conn, path, writing=False)
+        except StoreError:
+            conn.close()
+            raise
         except TROUBLE as error:
             conn.close()
             wal = path.with_name(path.name + "-wal")

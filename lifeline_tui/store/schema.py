@@ -86,3 +86,16 @@ TRIGGERS: dict[str, str] = {
     )
 }
 """By name.  The insert triggers name every unique constraint of their table: REPLACE would delete the row it meets at any one."""
+
+SEARCH = {
+    "search_data": "CREATE TABLE 'search_data'(id INTEGER PRIMARY KEY, block BLOB)",
+    "search_idx": "CREATE TABLE 'search_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID",
+    "search_config": "CREATE TABLE 'search_config'(k PRIMARY KEY, v) WITHOUT ROWID",
+}
+"""What the search index makes for itself."""
+READ: dict[str, str] = {
+    statement.split("(")[0].split()[2 + statement.lstrip().startswith("CREATE VIRTUAL")]: statement.strip()
+    for statement in TABLES.split(";\n")
+    if statement.split()[1] in ("TABLE", "VIEW", "VIRTUAL")
+} | SEARCH
+"""Whatever is read from, beside the views in views.py, by name: in another file, a view that never ends could stand in its place."""

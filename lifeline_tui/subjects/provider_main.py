@@ -77,6 +77,7 @@ def watch_httpx() -> None:
     @functools.wraps(send)
     async def watched(client: httpx.AsyncClient, request: httpx.Request, **kwargs: Any) -> httpx.Response:
         kwargs["follow_redirects"] = False
+        request.headers.pop("cookie", None)  # what one call was given, another would carry on: fresh means fresh (Law 7)
         seen = OBSERVED.get()
         if seen is None:
             return await send(client, request, **kwargs)

@@ -1,7 +1,7 @@
 """The session is driven by chance through everything that can be done to it; after each step the notebook and the model of it agree.
 
 What was written never changes, what is refused leaves no trace, a recorded replay is faithful, and the session goes out and comes in
-byte for byte.  200 sequences in the suite; 2,000 with `-m slow`.
+byte for byte.  200 short sequences in the suite, and 10,000 of 50 steps in the long part.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import asyncio
 import io
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, WORDS, Voice, answers, plan, puzzles, writer
+from table import Table
 
 from lifeline_tui.actions import Refusal
 from lifeline_tui.core.nodes import Origin, Status
@@ -78,7 +80,12 @@ PLANS = st.fixed_dictionaries(
         ),
     }
 )
-SEQUENCES = st.tuples(PLANS, st.sampled_from([None, None, None, *PUPPETS]), st.booleans(), st.lists(OPS, min_size=5, max_size=12))
+
+
+def sequences(least: int, most: int) -> Any:
+    return st.tuples(
+        PLANS, st.sampled_from([None, None, None, *PUPPETS]), st.booleans(), st.lists(OPS, min_size=least, max_size=most)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +96,62 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+STATEFUL = "stateful: sequences of whatever can be done"
+SHARDS = 20
+
+
 @settings(max_examples=200)
-@given(SEQUENCES)
-def test_whatever_is_done_the_notebook_says_what_was_done(empty: Path, sequence: Any) -> None:
-    _run(empty, sequence)
+@given(sequences(5, 12))
+def _in_the_suite(empty: Path, steps: Counter[str], sequence: Any) -> None:
+    _run(empty, sequence, steps)
+
+
+def test_whatever_is_done_the_notebook_says_what_was_done(empty: Path, table: Table) -> None:
+    steps: Counter[str] = Counter()
+    _in_the_suite(empty, steps)
+    table.row(STATEFUL, {**steps, "disagreements": 0})
 
 
 @pytest.mark.slow
-@settings(max_examples=2_000, derandomize=False)
-@given(SEQUENCES)
-def test_whatever_is_done_at_length(empty: Path, sequence: Any) -> None:
-    _run(empty, sequence)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_whatever_is_done_at_length(empty: Path, table: Table, shard: int) -> None:
+    steps: Counter[str] = Counter()
+
+    @seed(shard)
+    @settings(max_examples=10_000 // SHARDS, derandomize=False, database=None)
+    @given(sequences(50, 50))
+    def at_length(sequence: Any) -> None:
+        _run(empty, sequence, steps)
+
+    at_length()
+    table.row(STATEFUL, {**steps, "disagreements": 0})
 
 
-def _run(empty: Path, sequence: Any) -> None:
+def _deaf(session: Session, notes: Any) -> None:
+    """Says nothing of what was just written."""
+
+
+async def _dropped(session: Session, *place: Any) -> None:
+    """Keeps the queue in memory only."""
+    session._queues[place[0], place[1]] = place[2]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "bug"),
+    [(Session, "_heard", _deaf), (Session, "_keep", _dropped)],
+    ids=["an annotation unheard", "a queue not stored"],
+)
+def test_a_session_that_forgets_is_caught(
+    empty: Path, table: Table, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, owner: Any, name: str, bug: Any
+) -> None:
+    monkeypatch.setattr(owner, name, bug)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        _in_the_suite(empty, Counter())
+    table.caught(STATEFUL, request.node.callspec.id, 1)
+
+
+def _run(empty: Path, sequence: Any, steps: Counter[str]) -> None:
+    steps.update({"sequences": 1, "steps": len(sequence[-1])})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.db"
         shutil.copy(empty, path)
