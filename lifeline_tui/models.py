@@ -64,7 +64,9 @@ class Models:
         if api_base and (problem := bad_address(api_base)):
             raise SubjectError(f"The API base {problem}.")
         if holds_secret(f"{name}\n{api_base}"):
-            raise SubjectError("A key is in the model's name or in the API base, which are stored: keys live in the environment alone.")
+            raise SubjectError(
+                "A key is in the model's name or in the API base, which are stored: keys live in the environment alone."
+            )
         if name in SIMULATED:
             return SimulatedSubject(name, book={puzzle.text: puzzle for puzzle in puzzles}, paced=self.paced)
         if name.startswith("sim/"):

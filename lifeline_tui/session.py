@@ -8,7 +8,10 @@ the operator, an error, the process's exit) ends in a reply that keeps what arri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .actions import Context, Effect, Intervention, Refusal, Values
@@ -39,7 +42,7 @@ from .core.tree import Tree
 from .core.wording import Templates, system
 from .interventions import TABLE
 from .reading import MAIN, Reading
-from .store import BadReference, Draft, Store
+from .store import BadReference, Draft, Store, StoreError
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
 
 Queues = dict[tuple[str, str], tuple[Part, ...]]
@@ -49,6 +52,16 @@ Queues = dict[tuple[str, str], tuple[Part, ...]]
 def _kept(queues: Queues) -> dict[str, Any]:
     """`queues` as view state."""
     return {f"queue:{tip}:{branch}": [as_data(part) for part in queue] for (branch, tip), queue in queues.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """A reply that could not be stored when it came."""
+
+    call: str
+    reply: Reply
+    remarks: Sequence[Remark]
+    branch: str
 
 
 class Session(Reading):
@@ -75,7 +88,7 @@ class Session(Reading):
         self._write = writer
         self._queues = queues
         self._asking: Asking | None = None
-        self._unsaved: Callable[[], Awaitable[None]] | None = None
+        self.unsaved: Unsaved | None = None
         self._cancelled = False
         self._capabilities: Capabilities | None = None
         self._paused = False
@@ -340,21 +353,37 @@ class Session(Reading):
     async def _answer(self, call: Node, asking: Asking, request: Request, branch: str) -> None:
         reply, failure = await asking.reply(request)
         body = call.body if isinstance(call.body, Call) else None
-
-        async def save() -> None:
-            await self._append([reply], call.id, judge(self.state(call.id), reply, body, branch), branch, {})
-            self._asking = self._unsaved = None
-            self.listen(Grew())
-
-        self._unsaved = save
-        await save()
+        self.unsaved = Unsaved(call.id, reply, judge(self.state(call.id), reply, body, branch), branch)
+        await self.save()
         if failure is not None:
             raise failure
 
     async def save(self) -> None:
         """Stores the reply that could not be stored when it came, if there is one.  Raises StoreError."""
-        if self._unsaved is not None:
-            await self._unsaved()
+        if self.unsaved is not None:
+            await self._append([self.unsaved.reply], self.unsaved.call, self.unsaved.remarks, self.unsaved.branch, {})
+            self._asking = self.unsaved = None
+            self.listen(Grew())
+
+    async def save_elsewhere(self, path: Path) -> None:
+        """Copies the session, and the reply that could not be stored, to the notebook at `path`, which is made if there is none.
+        Here nothing changes.  Raises StoreError."""
+        row = await self._write(self._write.store.session, self.id)
+        about = {"title": row.title, "created_at": row.created_at, "updated_at": row.updated_at}
+        facts = {"plan": row.plan, "model": row.model, "simulated": row.simulated}
+        branches = [{"name": name, "tip": tip} for name, tip in self.branches.items()]
+        nodes, notes = list(self.tree.nodes.values()), [note for each in self.tree.notes.values() for note in each]
+        unsaved = self.unsaved
+
+        def copy() -> None:
+            with Store(path) as other:
+                other.own(self.id)  # before its open call comes in, which an owner-to-be would close
+                other.import_session({"id": self.id, **about, **facts}, nodes, notes, branches)
+                if unsaved is not None:
+                    draft = Draft(unsaved.reply)
+                    other.append(self.id, [draft], parent=unsaved.call, remarks=unsaved.remarks, branch=unsaved.branch)
+
+        await carried_through(asyncio.to_thread(copy))
 
     def _tell(self, change: Change) -> None:
         self.listen(change)
@@ -390,14 +419,23 @@ class Session(Reading):
             self._playing = None
 
     async def close(self) -> None:
-        """Cancels what is arriving, keeps it, and gives the session up."""
+        """Cancels what is arriving, keeps it, and gives the session up.  Raises StoreError, which says where the last reply is, when
+        that could not be stored in this notebook."""
         self.cancel()
         if self._playing is not None:
             await self._playing.wait()
         await self._idle.wait()
-        await self.save()
-        await self._write(self._write.store.release, self.id)
-        await self.subject.close()
+        try:
+            await self.save()
+        except StoreError as error:
+            place = Path(tempfile.mkdtemp(prefix="lifeline-")) / "rescued.db"
+            await self.save_elsewhere(place)
+            raise StoreError(
+                f"{error} The session is in {place}, with its last reply: `lifeline --db {place}` opens it."
+            ) from error
+        finally:
+            await self._write(self._write.store.release, self.id)
+            await self.subject.close()
 
 
 async def create(

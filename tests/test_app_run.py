@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from app_cases import SMALL, WIDE, drawn, notice, press, rest, run_screen, running, said, script, transcript, until
+from textual.widgets import Input
 
 from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import Reply, Status
 from lifeline_tui.interventions import TABLE
-from lifeline_tui.store import Store, StoreError
+from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.subjects.protocol import Delta, End, Event, Request
 from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.commands import Commands
@@ -286,7 +287,7 @@ async def test_a_reply_that_cannot_be_saved_stays_in_sight_until_it_is(tmp_path:
     append = Store.append
 
     def no_replies(self: Store, session: str, drafts: list, **more: object) -> object:  # type: ignore[type-arg]
-        if isinstance(drafts[0].body, Reply):
+        if isinstance(drafts[0].body, Reply) and self.file.name == "notebook.db":
             raise StoreError("The disk is full: nothing was written.")
         return append(self, session, drafts, **more)  # type: ignore[arg-type]
 
@@ -296,7 +297,14 @@ async def test_a_reply_that_cannot_be_saved_stays_in_sight_until_it_is(tmp_path:
         with monkeypatch.context() as patch:
             patch.setattr(Store, "append", no_replies)
             await press(pilot, "n")
-        assert "ctrl+s tries to save it again" in notice(app)
+            await press(pilot, "ctrl+e")
+            assert "notebook" in drawn(app)
+            app.screen.query_one(Input).value = str(tmp_path / "b.db")
+            await press(pilot, "enter")
+            await until(pilot, lambda: "Exported to" in said(app))
+        with Reader(tmp_path / "b.db") as store:
+            assert [row.nodes for row in store.sessions()] == [len(session.tree.nodes) + 1]
+        assert "ctrl+s tries to save it again, ctrl+e saves it elsewhere" in notice(app)
         assert "CONFIDENCE: 60" in drawn(app)
         await press(pilot, "ctrl+s")
         assert isinstance(session.tree[session.tip].body, Reply)

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
-from session_cases import BOTH, Voice, answers, asked, call_of, opened, puzzles, queued, reopened, rows, said, steps
+from session_cases import (
+    BOTH,
+    WORDS,
+    Voice,
+    answers,
+    asked,
+    call_of,
+    opened,
+    plan,
+    puzzles,
+    queued,
+    reopened,
+    rows,
+    said,
+    steps,
+    writer,
+)
 
 from lifeline_tui.actions import Refusal
 from lifeline_tui.calling import Grew
 from lifeline_tui.core.chance import derive
-from lifeline_tui.core.nodes import Purpose, Reply, Status
+from lifeline_tui.core.nodes import Purpose, Reply, Status, plain
 from lifeline_tui.core.plan import Feedback, Step
-from lifeline_tui.session import Session
+from lifeline_tui.core.transcript import call_digest
+from lifeline_tui.session import Session, create
+from lifeline_tui.store import Reader, Store, StoreError
+from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.simulated import SimulatedSubject
 
 LIAR = (Step("self-score"), Step("workings", each=("claimed",)))
@@ -239,3 +259,36 @@ async def test_batch_and_sequential_fill_the_same_columns(tmp_path: Path):
     assert [list(row) for row in found[0]] == [list(row) for row in found[1]]
     assert [[row[name] for name in same] for row in found[0]] == [[row[name] for name in same] for row in found[1]]
     assert [row["grade"] for row in found[0]] == ["right", "wrong", "right"]
+
+
+async def test_a_reply_that_cannot_be_stored_can_be_saved_elsewhere_and_is_when_the_session_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replies(notebook: Path) -> list[str]:
+        with Reader(notebook) as store:
+            assert verify(store, digest_of=call_digest) == []
+            return [
+                plain(node.body.spans) for row in store.sessions() for node in store.nodes(row.id) if isinstance(node.body, Reply)
+            ]
+
+    append = Store.append
+
+    def full(self: Store, session: str, drafts: Any, **more: Any) -> Any:
+        if self.file.name == "t.db" and isinstance(drafts[0].body, Reply):
+            raise StoreError("The disk is full.")
+        return append(self, session, drafts, **more)
+
+    write = writer(tmp_path / "t.db")
+    session = await create(write, plan(), puzzles(3), Voice(answers(11), answers(12)), WORDS, title="mine", seed=1)
+    await session.do("next")
+    monkeypatch.setattr(Store, "append", full)
+    with pytest.raises(StoreError, match="The disk is full"):
+        await session.do("next")
+    await session.save_elsewhere(tmp_path / "elsewhere.db")
+    assert replies(tmp_path / "elsewhere.db") == [answers(11), answers(12)]
+    with pytest.raises(StoreError, match="with its last reply: `lifeline --db ") as left:
+        await session.close()
+    assert replies(Path(str(left.value).split("`lifeline --db ")[1].split("`")[0])) == [answers(11), answers(12)]
+    assert replies(tmp_path / "t.db") == [answers(11)]
+    assert write.store.owner(session.id) is None
+    await write.close()

@@ -26,16 +26,18 @@ LEAD = 3
 _KEYLIKE = re.compile(
     r"(?:API|ACCESS|SECRET)_?KEY|BEARER_?TOKEN|(?:^|_)(?:KEYS?|TOKENS?|JWTS?|SECRETS?|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE
 )
+_ADDRESS = re.compile(r"PROXY$|API_BASE$|BASE_URL$", re.IGNORECASE)
 _IN_ADDRESS = re.compile(r"^\w+://[^/@\s:]*:([^/@\s]+)@|^https?://([^/@\s:]+)@")
 
 
 def secrets(environ: Mapping[str, str]) -> frozenset[str]:
-    """The values of the key-like variables (`…_API_KEY`, `…_TOKEN`, `…_SECRET` …), and the passwords in addresses such as a proxy's,
-    that have at least 8 characters; in capitals and in small letters, as they stand inside JSON, Python, HTML and a URL, in
-    hexadecimal and in base64."""
+    """The values of the key-like variables (`…_API_KEY`, `…_TOKEN`, `…_SECRET` …), and the passwords in the addresses of proxies and
+    servers, that have at least 8 characters; in capitals and in small letters, as they stand inside JSON, Python, HTML and a URL, in
+    hexadecimal and in base64.  The path of a file is none: what is secret is in the file."""
     values = {value.strip() for name, value in environ.items() if _KEYLIKE.search(name)}
-    for value in environ.values():
-        if found := _IN_ADDRESS.match(value):
+    values = {value for value in values if not (os.path.isabs(value) and os.path.exists(value))}
+    for name, value in environ.items():
+        if _ADDRESS.search(name) and (found := _IN_ADDRESS.match(value)):
             password = found[1] or found[2]
             values |= {password, unquote(password)}
     forms = {form for value in values if len(value) >= SHORTEST for form in (*_escaped(value), *_encoded(value))}
@@ -48,8 +50,8 @@ def without_secrets(text: str) -> str:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether one of this process's keys is in a text, or a piece of one."""
-    return bool(Redaction(secrets(os.environ)).runs(text))
+    """Whether one of this process's keys is in a text."""
+    return any(secret in text for secret in secrets(os.environ))
 
 
 def _escaped(value: str) -> Iterator[str]:

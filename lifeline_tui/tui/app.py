@@ -14,6 +14,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from ..config import Config
+from ..core.text import visible_line
 from .gone import Lasting
 from .guard import Guarded
 from .screens.start import StartScreen
@@ -63,6 +64,7 @@ class LifelineApp(Themed[None], Guarded[None]):
         self.config, self.db, self.paced = config, db, paced
         self.model, self.api_base = model or config.model or "sim/anxious", api_base
         self.opening, self.plan = session, plan
+        self.unsaved = ""
         self.keymap = dict(config.keys)
         self.session: Session | None = None
         self.drafts: dict[tuple[str, str, str], dict[str, str]] = {}
@@ -157,12 +159,25 @@ class LifelineApp(Themed[None], Guarded[None]):
     async def _show(self, session: Session) -> None:
         from .screens.run import RunScreen
 
-        if self.session is not None and self.session is not session:
-            await self.session.close()
+        if self.session is not session:
+            await self._give_up()
         self.session = session
         while len(self.screen_stack) > 1:
             self.pop_screen()
         await self.push_screen(RunScreen(session))
+
+    async def _give_up(self) -> None:
+        """Closes the session in hand, and says where its last reply is if that could not be stored in the notebook."""
+        from ..store import StoreError
+
+        if self.session is None:
+            return
+        try:
+            await self.session.close()
+        except StoreError as error:
+            self.unsaved = str(error)
+            self.notify(self.unsaved, severity="error", timeout=60)
+        self.session = None
 
     def action_home(self) -> None:
         """Back to the start screen; the session stays open and is found under continue."""
@@ -190,14 +205,18 @@ class LifelineApp(Themed[None], Guarded[None]):
         """Asks for format and place, then exports."""
         from ..exporters import ExportError
         from ..store import StoreError
-        from .screens.export import ExportForm
+        from .screens.export import NOTEBOOK, ExportForm
 
-        chosen = await self.push_screen_wait(ExportForm(session))
+        running = self.session if self.session is not None and self.session.id == session else None
+        chosen = await self.push_screen_wait(ExportForm(session, unsaved=running is not None and running.unsaved is not None))
         if chosen is None:
             return
         format_, path = chosen
         try:
-            await asyncio.to_thread(self.lab.export, session, format_, path)
+            if format_ == NOTEBOOK and running is not None:
+                await running.save_elsewhere(path)
+            else:
+                await asyncio.to_thread(self.lab.export, session, format_, path)
         except (ExportError, StoreError) as error:
             self.notify(str(error), severity="error", timeout=15)
             return
@@ -205,9 +224,7 @@ class LifelineApp(Themed[None], Guarded[None]):
 
     async def leave(self) -> None:
         """Cancels what is arriving, keeps it, closes the notebook and ends the provider child."""
-        if self.session is not None:
-            await self.session.close()
-            self.session = None
+        await self._give_up()
         if "lab" in self.__dict__:
             await self.lab.close()
 
@@ -220,4 +237,6 @@ async def run(app: LifelineApp) -> int:
         await app.leave()
     if app.return_code == 1:
         print("lifeline stopped on a fault of its own; every turn that was sent or received is saved.", file=sys.stderr)  # noqa: T201
-    return app.return_code or 0
+    if app.unsaved:
+        print(f"lifeline: {visible_line(app.unsaved, 1000)}", file=sys.stderr)  # noqa: T201
+    return app.return_code or int(bool(app.unsaved))

@@ -10,7 +10,6 @@ from textual.content import Content
 
 from ..core.text import visible, visible_line
 
-
 AT_MOST = 20_000
 """Characters of one text that a widget lays out: Textual takes seconds for a megabyte, at every change."""
 

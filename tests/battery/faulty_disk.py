@@ -14,6 +14,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -69,6 +70,7 @@ class Outcome:
     acked: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
+    lost: int = 0
     ended: bool = False
 
 
@@ -164,6 +166,46 @@ async def _play(run: Run) -> None:
     await _again(run, lab.close)
 
 
+def leave(run: Run) -> None:
+    """A session by hand on a disk that stays full: at the first fault the operator gives up and leaves."""
+    asyncio.run(_leave(run))
+
+
+async def _leave(run: Run) -> None:
+    lab = Lab(Config(), run.db, paced=False)
+    try:
+        session = await lab.new("liar-realtime", f"scripted/{run.folder.parent / 'script.yaml'}", limit=3)
+    except StoreError as error:
+        return run.say("told", str(error))
+    for name, values in STEPS:
+        run.say("acked", list(session.tree.nodes))
+        try:
+            await session.do(name, values)
+        except StoreError as error:
+            run.say("told", str(error))
+            break
+    kept = session.unsaved
+    place = run.folder.parent / f"{run.folder.name}-elsewhere.db"
+    if kept is not None:
+        await session.save_elsewhere(place)
+        run.say("lost", _missing(place, kept.reply))
+    try:
+        await session.close()
+        run.say("lost", kept is not None)
+    except StoreError as error:
+        run.say("told", str(error))
+        rescued = re.search(r"--db (\S+/rescued\.db)", str(error))
+        run.say("lost", rescued is None or kept is None or _missing(Path(rescued[1]), kept.reply))
+    return None
+
+
+def _missing(notebook: Path, reply: Reply) -> bool:
+    with Reader(notebook) as store:
+        return bool(verify(store, digest_of=call_digest)) or reply not in [
+            n.body for row in store.sessions() for n in store.nodes(row.id)
+        ]
+
+
 async def _again(run: Run, what: Callable[[], Any]) -> Any:
     try:
         return await what()
@@ -196,7 +238,14 @@ def send(run: Run) -> None:
         run.say("acked", [f"exported {format}"])
 
 
-SCENARIOS: dict[str, Callable[[Run], None]] = {"first": first, "turns": turns, "play": play, "import": bring, "export": send}
+SCENARIOS: dict[str, Callable[[Run], None]] = {
+    "first": first,
+    "turns": turns,
+    "play": play,
+    "leave": leave,
+    "import": bring,
+    "export": send,
+}
 FRESH = {"first"}
 
 
@@ -252,6 +301,8 @@ def once(scenario: str, how: str, times: int, place: int, folder: Path, log: str
                 getattr(out, kind).append(value)
             case "fired":
                 out.fired = out.fired or value
+            case "lost":
+                out.lost += value
             case "open" if value:
                 out.odd.append(f"calls left open: {value}")
             case "ended":
@@ -283,7 +334,7 @@ def judged(out: Outcome, folder: Path, scenario: str) -> dict[str, int]:
             faults["text lost"] = sum(not plain(body.spans).endswith(LONG) for body in replies if isinstance(body, Reply))
             for row in store.sessions(include_hidden=True):
                 store.own(row.id)
-            found = verify(store, digest_of=call_digest if scenario in ("play", "import") else None)
+            found = verify(store, digest_of=call_digest if scenario in ("play", "leave", "import") else None)
             faults["damaged"] = len(found)
             begin(store)
             if scenario == "import":
@@ -346,7 +397,8 @@ def faults(scenario: str, folder: Path, rounds: int, chance: random.Random, how:
         out = once(scenario, error, -1 if until == "until-mended" else 1, place, folder)
         out.odd += whole.odd
         found = judged(out, folder, scenario)
-        if out.ended:
+        found["text lost"] += out.lost
+        if out.ended and scenario != "leave":
             found["text lost"] += len(set(out.acked)) < len(set(whole.acked))
         print(json.dumps(asdict(out) | {"how": how, "faults": found}), flush=True)
         shutil.rmtree(folder / str(place))

@@ -39,7 +39,10 @@ void shim_arm(const char *folder, long from_, long times_, int how_) {
 long shim_seen(void) { return seen; }
 const char *shim_last(void) { return last; }
 
-static int ours(const char *path) { return under[0] && strncmp(path, under, strlen(under)) == 0; }
+static int ours(const char *path) {
+    size_t n = strlen(under);
+    return n && strncmp(path, under, n) == 0 && (path[n] == '/' || path[n] == 0);
+}
 
 static const char *path_of(int fd, char *into) {
     char link[64];

@@ -24,6 +24,7 @@ ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "HALF")
 SENTENCE = re.compile(r"[^\n]*(?:t\.db|attempts-csv|session-jsonl|markdown)[^\n]*")
 ADVICE = ("then try again.", "Choose another file with --db.", "cannot be written: ")
 WRONG = ("acknowledged lost", "text lost", "damaged", "not opened", "half done", "unclear", "raised raw", "not gone on")
+LEAVE = "a session left on a disk that stays full"
 SCENARIOS = {
     "first": "a new notebook",
     "turns": "turns and checkpoints",
@@ -98,6 +99,36 @@ def test_a_power_cut_loses_nothing(shim: Path, tmp_path: Path, chance: Random, t
     assert not wrong(counts)
 
 
+@sized(fast=3, long=100_000, shards=1)
+def test_whoever_leaves_a_full_disk_takes_the_last_reply_along(
+    shim: Path, tmp_path: Path, chance: Random, table: Table, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    counts = broken(shim, tmp_path, "leave", rounds, chance, *(f"{error}-until-mended" for error in ERRORS))
+    table.row(f"disk: {LEAVE}", counts)
+    assert counts["faults"]
+    assert not wrong(counts)
+
+
+def test_a_reply_that_is_left_behind_is_caught(
+    shim: Path, tmp_path: Path, chance: Random, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    found = wrong(broken(shim, tmp_path, "leave", 20, chance, "ENOSPC-until-mended", plant=LET_GO))
+    assert found
+    table.caught(f"disk: {LEAVE}", "a reply let go of", found.total())
+
+
+LET_GO = """
+from lifeline_tui.session import Session
+save = Session.save_elsewhere
+async def without(self, path):
+    self.unsaved = None
+    await save(self, path)
+Session.save_elsewhere = without
+"""
 NO_SYNC = """
 import functools, sqlite3
 class Careless(sqlite3.Connection):

@@ -20,7 +20,9 @@ FORMATS = (
     ("session-jsonl", "session-jsonl: everything, lossless, to import again"),
     ("markdown", "markdown: to read"),
 )
-SUFFIX = {"attempts-csv": ".csv", "session-jsonl": ".jsonl", "markdown": ".md"}
+NOTEBOOK = "notebook"
+UNSAVED = (NOTEBOOK, "notebook: another file for the session, with the reply that could not be saved")
+SUFFIX = {NOTEBOOK: ".db", "attempts-csv": ".csv", "session-jsonl": ".jsonl", "markdown": ".md"}
 
 
 class ExportForm(ModalScreen[tuple[str, Path] | None]):
@@ -37,15 +39,18 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
     ExportForm .keys { color: $text-muted; margin-top: 1; }
     """
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, *, unsaved: bool = False) -> None:
+        """`unsaved`: a reply could not be stored, and can be saved elsewhere."""
         super().__init__()
         self.session = session
+        self.formats = (UNSAVED, *FORMATS) if unsaved else FORMATS
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(shown("Export this session"), classes="title")
-            yield Choice(FORMATS, "attempts-csv")
-            yield Input(f"lifeline-{self.session}.csv")
+            format_ = self.formats[0][0]
+            yield Choice(self.formats, format_)
+            yield Input(f"lifeline-{self.session}{SUFFIX[format_]}")
             yield Static(id="place")
             yield Static(shown("←→ format · tab file · enter export · escape leave"), classes="keys")
 

@@ -20,7 +20,6 @@ from ..editor import edit_outside
 from ..show import shown
 from ..widgets.choice import Choice
 
-
 WRAPPED = 50_000
 """Characters up to which a text is wrapped while it is edited: each key lays all of it out again."""
 

@@ -422,5 +422,5 @@ class RunScreen(Screen[None]):
 def _unsaved(error: StoreError, session: Session) -> str:
     """What could not be written, and where it is meanwhile."""
     if session.partial is not None:
-        return f"{error} The reply is kept here: ctrl+s tries to save it again."
+        return f"{error} The reply is kept here: ctrl+s tries to save it again, ctrl+e saves it elsewhere."
     return f"{error} Nothing was sent; what you typed is kept in the form."
