@@ -305,6 +305,7 @@ async def test_a_reply_that_cannot_be_saved_stays_in_sight_until_it_is(tmp_path:
         with Reader(tmp_path / "b.db") as store:
             assert [row.nodes for row in store.sessions()] == [len(session.tree.nodes) + 1]
         assert "ctrl+s tries to save it again, ctrl+e saves it elsewhere" in notice(app)
+        assert transcript(app).blocks[-1].tags == ("not saved",)
         assert "CONFIDENCE: 60" in drawn(app)
         await press(pilot, "ctrl+s")
         assert isinstance(session.tree[session.tip].body, Reply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from math import ceil
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from lifeline_tui.subjects.keys import dummy_key, missing_key
 from lifeline_tui.subjects.redaction import REDACTED, SHORTEST, Redaction, secrets
 
-SECRETS = ("abababab", "ababababcab", "bcabcabcc", "cc\\nccabab")
+SECRETS = ("abababab", "ababababcab", "bcabcabcc", "cc\\nccabab", "abccbaabbccaabcabccba")
 KEY = "sk-loopback-0123456789"
-TEXTS = st.lists(st.sampled_from([*SECRETS, *"abcd\n", "abab", "bcabc"]), max_size=12).map("".join)
+TEXTS = st.lists(st.sampled_from([*SECRETS, *"abcd\n", "abab", "bcabc", "abccbaabb", "ccaabcabccba"]), max_size=12).map("".join)
 
 
 def quote_all(text: str) -> str:
@@ -36,6 +37,33 @@ def test_a_stream_says_what_the_whole_would(text: str, data: st.DataObject) -> N
     assert stream.hit == (REDACTED in "".join(said))
     assert not any(secret in "".join(said) for secret in SECRETS)
     assert not any("".join(said).endswith(secret[:count]) for secret in SECRETS for count in range(SHORTEST, len(secret)))
+
+
+def test_twelve_characters_of_a_key_are_too_many_wherever_they_stand_in_it() -> None:
+    redaction = Redaction([KEY])
+    assert redaction.clean(f"no key {KEY[:14]}… here") == "no key [redacted]… here"
+    assert redaction.clean(f"no key …{KEY[5:17]} here") == f"no key …{KEY[5:8]}[redacted] here"
+    assert redaction.clean(f"no key {KEY[:11]}… here") == f"no key {KEY[:11]}… here"
+
+
+def test_a_password_in_an_address_is_secret_too() -> None:
+    known = secrets({"HTTPS_PROXY": "http://me:pass%2Fword-1@proxy:8080", "OPENAI_BASE_URL": "https://example.org/a:b-not-one@c"})
+    assert {"pass%2Fword-1", "pass/word-1"} <= known
+    assert not any("not-one" in each for each in known)
+
+
+def test_the_path_of_a_file_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "credentials.json").touch()
+    known = secrets({"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "credentials.json"), "X_SECRET": "/not/a/file/0123456789"})
+    assert "/not/a/file/0123456789" in known
+    assert not any("credentials" in each for each in known)
+
+
+def test_ordinary_text_is_not_held_back_for_the_letters_that_a_key_has() -> None:
+    stream = Redaction([KEY]).stream()
+    assert stream.feed("a loo") == "a loo"
+    assert stream.feed("p") == ""
+    assert stream.feed("!") == "p!"
 
 
 def test_only_the_beginning_of_a_secret_is_held_back() -> None:

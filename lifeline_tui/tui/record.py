@@ -57,17 +57,18 @@ def coming(session: Session) -> list[Block]:
 
 
 def arriving(session: Session) -> list[Block]:
-    """The reply that is streaming, as far as it has come."""
+    """The reply that is streaming, as far as it has come; or the one that could not be stored."""
     partial = session.partial
     if partial is None:
         return []
     made = []
     reasoning, text = "".join(partial.reasoning), "".join(partial.text)
+    state, tone = ("not saved", "error") if session.unsaved is not None else ("streaming", "quiet")
     if reasoning:
-        made.append(Block(f"{partial.call}#r", Origin.MODEL, "reasoning", reasoning, ("streaming",), "quiet", reasoning=True))
+        made.append(Block(f"{partial.call}#r", Origin.MODEL, "reasoning", reasoning, (state,), tone, reasoning=True))
     if text or not reasoning:
-        tags = ("streaming" if text else "waiting for the first word",)
-        made.append(Block(partial.call, Origin.MODEL, _subject(session), text, tags, "quiet"))
+        tags = (state if text or session.unsaved is not None else "waiting for the first word",)
+        made.append(Block(partial.call, Origin.MODEL, _subject(session), text, tags, tone))
     return made
 
 

@@ -21,7 +21,7 @@ FORMATS = (
     ("markdown", "markdown: to read"),
 )
 NOTEBOOK = "notebook"
-UNSAVED = (NOTEBOOK, "notebook: another file for the session, with the reply that could not be saved")
+UNSAVED = (NOTEBOOK, "notebook: all of it, the unsaved reply too")
 SUFFIX = {NOTEBOOK: ".db", "attempts-csv": ".csv", "session-jsonl": ".jsonl", "markdown": ".md"}
 
 
