@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from .exporters import ExportError, ExportFailed
 from .loading import BadFile
 from .opening import database
 from .store import BadReference, Reader, StoreError
+from .store.errors import SALVAGE
 from .subjects.protocol import SubjectError
 
 BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
@@ -98,9 +100,22 @@ def db_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def reading(db: str | None) -> Iterator[Reader]:
-    """The notebook, read only, as it is at this moment.  Raises StoreError where there is none."""
-    with Reader(notebook(db)) as store, store.moment():
-        yield store
+    """The notebook, read only, as it is at this moment.  Raises StoreError where there is none, and for a fault that its damage explains:
+    any other is our own."""
+    path = notebook(db)
+    try:
+        with Reader(path) as store, store.moment():
+            yield store
+    except (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        from .store.verify import verify
+
+        if isinstance(error, BAD_INPUT):
+            raise
+        with Reader(path) as store:
+            wrong = verify(store)
+        if not wrong:
+            raise
+        raise StoreError(f"{path} is damaged: {wrong[0]} Leave it as it is: {SALVAGE}.") from error
 
 
 def sample(text: str) -> dict[str, Any]:

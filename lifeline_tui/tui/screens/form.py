@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
@@ -20,8 +21,19 @@ from ..editor import edit_outside
 from ..show import shown
 from ..widgets.choice import Choice
 
-WRAPPED = 50_000
-"""Characters up to which a text is wrapped while it is edited: each key lays all of it out again."""
+IN_PLACE = 100_000
+"""Characters of a text that is edited in place: at each key all of it is laid out again, which takes seconds for a megabyte."""
+
+
+class Elsewhere(Static, can_focus=True):
+    """A text that is too long to be edited in place: $EDITOR takes it.  `value` is the text."""
+
+    def __init__(self, text: str, *, id: str) -> None:
+        super().__init__(id=id)
+        self.value = text
+
+    def render(self) -> Content:
+        return shown(f"{len(self.value):,} characters, too many to be edited here: ctrl+o opens them in $EDITOR")
 
 
 class Form(ModalScreen[dict[str, str] | None]):
@@ -66,16 +78,15 @@ class Form(ModalScreen[dict[str, str] | None]):
                     if field.kind == "choice":
                         yield Choice(field.options, field.default, id=f"field-{field.name}")
                     elif field.kind == "text":
-                        draft = self.draft.get(field.name, field.default)
-                        wrap = len(draft) <= WRAPPED
-                        yield TextArea(draft, id=f"field-{field.name}", tab_behavior="focus", soft_wrap=wrap)
+                        text, id = self.draft.get(field.name, field.default), f"field-{field.name}"
+                        yield TextArea(text, id=id, tab_behavior="focus") if len(text) <= IN_PLACE else Elsewhere(text, id=id)
                     else:
                         yield Input(field.default, id=f"field-{field.name}")
             with VerticalScroll(classes="preview", can_focus=False):
                 yield Static(id="preview")
-            text = any(field.kind == "text" for field in self.fields)
+            long = any(field.kind == "text" for field in self.fields)
             keys = (
-                "ctrl+s send · ctrl+o $EDITOR · escape leave" if text else "enter send · ←→ choose · tab next field · escape leave"
+                "ctrl+s send · ctrl+o $EDITOR · escape leave" if long else "enter send · ←→ choose · tab next field · escape leave"
             )
             yield Static(shown(keys), classes="keys")
 
@@ -154,9 +165,12 @@ class Form(ModalScreen[dict[str, str] | None]):
 
     def action_outside(self) -> None:
         """Edits the long text in $EDITOR."""
-        area = next(iter(self.query(TextArea)), None)
-        if area is not None:
+        for area in self.query(TextArea):
             area.text = edit_outside(self.app, area.text)
+        for long in self.query(Elsewhere):
+            long.value = edit_outside(self.app, long.value)
+            long.refresh()
+            self._preview()
 
 
 def described(session: Session, effect: Effect, values: dict[str, str], cursor: str | None) -> str:

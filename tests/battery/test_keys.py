@@ -1,0 +1,1064 @@
+"""A key never leaves the environment (Law 10): canary keys of every shape through every failure and every mode, and then a search of all
+that was written, shown or stored.  And a file that people share says nowhere where a request goes, with which header or which key.
+
+What the operator types is the operator's own: a key in a turn is kept as it was typed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from canaries import CANARIES, FORMS, KEYS, TOLD, TYPED, all_told, hits, search
+from children import SHAPES, USUAL, Bench, Child, bench, with_plant, without
+from command_line import lifeline, start
+from connections import Watch
+from model_server import BEHAVIOURS, Dialect, ModelServer, Reply
+from table import ROOT, Table, command, sized
+from terminals import Terminal
+
+from lifeline_tui import headless, models, plans
+from lifeline_tui.calling import Streamed
+from lifeline_tui.config import Config, config_path
+from lifeline_tui.core.plan import Plan
+from lifeline_tui.interventions import scriptable
+from lifeline_tui.lab import Lab
+from lifeline_tui.loading import BadFile
+from lifeline_tui.packs import load_pack
+from lifeline_tui.plans import load_plan
+from lifeline_tui.session import create
+from lifeline_tui.store import Store
+from lifeline_tui.subjects import provider, provider_main, redaction
+from lifeline_tui.subjects.protocol import Deadlines, Delta, End, Event, Retry, SubjectError
+from lifeline_tui.subjects.redaction import REDACTED, Redaction, secrets
+from lifeline_tui.subjects.scripted import ScriptedSubject
+
+__all__ = ["bench"]
+
+HIT = "hits"
+
+
+def cut(text: str, size: int) -> list[str]:
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+# Text in pieces
+
+
+PIECES = "KEYS: text in pieces"
+
+
+def texts(rounds: int, chance: random.Random) -> Counter[str]:
+    """Texts full of keys in every form, cut anywhere: what is left of them, and whether the cuts matter."""
+    known = Redaction(secrets(CANARIES))
+    counts: Counter[str] = Counter({HIT: 0, "read otherwise in pieces": 0})
+    fillers = ("", " ", "the answer is 4\n", "sk-", "eyJ", "key=", "0123456789abcdef", '{"a": "', "é")
+    for _ in range(rounds):
+        parts = [chance.choice(fillers)]
+        for _ in range(chance.randrange(1, 4)):
+            told = TOLD[chance.choice(list(TOLD))](KEYS[chance.choice(list(KEYS))])
+            parts += [told[chance.choice((0, 0, 0, 1, 9)) :], chance.choice(fillers)]
+        text = "".join(parts)
+        stream, said, rest = known.stream(), [], text
+        while rest:
+            size = chance.choice((1, 1, 2, 3, 7, 20, len(rest)))
+            said.append(stream.feed(rest[:size]))
+            rest = rest[size:]
+            counts["pieces"] += 1
+        said.append(stream.flush())
+        counts["texts"] += 1
+        counts[HIT] += hits("".join(said)).total()
+        counts["read otherwise in pieces"] += "".join(said) != known.clean(text)
+    return counts
+
+
+@sized(fast=300, long=20_000)
+def test_nothing_of_a_key_is_left_however_a_text_is_cut(rounds: int, chance: random.Random, table: Table) -> None:
+    counts = texts(rounds, chance)
+    assert counts[HIT] == counts["read otherwise in pieces"] == 0, counts
+    table.row(PIECES, counts)
+
+
+BLIND = [
+    ("nothing is taken out", redaction.Redaction, "runs", lambda self, text: []),
+    ("nothing is held back at the end of a piece", redaction.Redaction, "hold", lambda self, text: len(text)),
+    ("only whole keys are known", redaction, "PIECE", 10_000),
+    ("variables called …_TOKEN are not known", redaction, "_KEYLIKE", redaction.re.compile("API_?KEY")),
+    ("nothing is known in base64", redaction, "_encoded", lambda value: ()),
+    ("nothing is known where it is escaped", redaction, "_escaped", lambda value: (value,)),
+]
+
+
+@pytest.mark.parametrize(("bug", "where", "name", "instead"), BLIND, ids=[each[0] for each in BLIND])
+def test_a_key_that_is_left_is_found(
+    bug: str, where: Any, name: str, instead: Any, monkeypatch: pytest.MonkeyPatch, chance: random.Random, table: Table
+) -> None:
+    monkeypatch.setattr(where, name, instead)
+    counts = texts(60, chance)
+    found = counts[HIT] + counts["read otherwise in pieces"]
+    assert found
+    table.caught(PIECES, bug, found)
+
+
+# Deaths and crashes
+
+
+DEATHS = "KEYS: deaths and crashes"
+DYING = """
+import base64, json, os, sys
+sys.stderr.reconfigure(errors="backslashreplace")
+print(os.environ)
+print(json.dumps(dict(os.environ)))
+for name, value in os.environ.items():
+    sys.stderr.write(f"{name}={value}\\n{base64.b64encode(value.encode())}\\n")
+    sys.stderr.flush()
+open(GATE).read()
+key = os.environ["OPENAI_API_KEY"]
+raise ImportError(f"litellm cannot be used with {key} and {os.environ['FOO_API_KEY']!r}")
+"""
+FAULT = """
+import os
+from lifeline_tui.tui.app import LifelineApp
+def fault(self):
+    key = os.environ["OPENAI_API_KEY"]
+    raise RuntimeError("a fault of its own, with " + key + " and " + repr(os.environ))
+LifelineApp.action_help = fault
+"""
+CLI_FAULT = """
+import os
+from lifeline_tui import packs
+def fault():
+    key = os.environ["OPENAI_API_KEY"]
+    raise RuntimeError("a fault of its own, with " + key + " and " + repr(os.environ))
+packs.pack_names = fault
+"""
+WITH_LOCALS = """
+from textual.app import App
+from lifeline_tui.tui.guard import Guarded
+Guarded._fatal_error = App._fatal_error
+"""
+WITH_WORDS = """
+from lifeline_tui.subjects import redaction
+redaction.without_secrets = lambda text: text
+"""
+
+
+def command_line(pid: int) -> bytes:
+    """What `ps` shows of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def child_dies(home: Path, main: str = USUAL) -> Counter[str]:
+    """A child that dies while it imports litellm, after it printed all of its environment."""
+    folder, gate = home / "python", home / "gate"
+    folder.mkdir(parents=True)
+    os.mkfifo(gate)
+    (folder / "litellm.py").write_text(DYING.replace("GATE", repr(str(gate))))
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), "HOME": str(home), **CANARIES}
+    counts: Counter[str] = Counter({"deaths": 1})
+    with closing(Child(environ, home / "provider.log", main)) as child:
+        opened = os.open(gate, os.O_WRONLY)  # which waits until it is at the gate
+        counts["command lines"] += 1
+        counts[HIT] += hits(command_line(child.pid)).total()
+        os.close(opened)
+        with pytest.raises(SubjectError, match="litellm cannot be used with") as died:
+            child.ready()
+    gate.unlink()
+    counts["places taken out"] += (home / "provider.log").read_text().count(REDACTED)
+    search(counts, home)
+    counts[HIT] += hits(str(died.value)).total()
+    return counts
+
+
+def command_crashes(plant: str = "") -> Counter[str]:
+    environ = {**os.environ, **CANARIES, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command(CLI_FAULT + plant), "packs", "list"], env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert b"a fault of its own, with" in done.stderr
+    return Counter({"crashes": 1, HIT: hits(done.stdout + done.stderr).total()})
+
+
+def app_crashes(home: Path, plant: str = "") -> Counter[str]:
+    with Terminal("--db", home / "it.db", plant=FAULT + plant, **CANARIES) as terminal:
+        terminal.read(lambda: b"tour" in terminal.out.lower(), "the start screen")
+        terminal.send(b"?")
+        assert terminal.ended() == 1
+    assert b"a fault of its own" in terminal.out
+    return Counter({"crashes": 1, HIT: hits(terminal.out).total()})
+
+
+def test_however_it_ends_no_key_is_told(tmp_path: Path, table: Table) -> None:
+    counts = child_dies(tmp_path / "it")
+    assert counts["places taken out"] > len(KEYS)
+    counts.update(command_crashes())
+    counts.update(app_crashes(tmp_path))
+    assert counts[HIT] == 0, counts
+    table.row(DEATHS, counts)
+
+
+SHOWN = f"{USUAL}\n# {KEYS['OPENAI_API_KEY']}"
+CARELESS: list[tuple[str, Callable[[Path], Counter[str]]]] = [
+    ("a key on the child's command line", lambda home: child_dies(home, SHOWN)),
+    ("a command's traceback as it is", lambda home: command_crashes(WITH_WORDS)),
+    ("the app's traceback as it is", lambda home: app_crashes(home, WITH_WORDS)),
+    ("the app's traceback with its locals", lambda home: app_crashes(home, WITH_LOCALS)),
+]
+
+
+@pytest.mark.parametrize(("bug", "dies"), [pytest.param(*each, marks=pytest.mark.slow, id=each[0]) for each in CARELESS])
+def test_an_end_that_tells_a_key_is_seen(bug: str, dies: Callable[[Path], Counter[str]], tmp_path: Path, table: Table) -> None:
+    found = dies(tmp_path / "it")[HIT]
+    assert found
+    table.caught(DEATHS, bug, found)
+
+
+def test_a_log_that_tells_a_key_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
+    monkeypatch.setattr(provider, "secrets", lambda environ: frozenset())
+    found = child_dies(tmp_path / "it")[HIT]
+    assert found
+    table.caught(DEATHS, "a log of whatever the child prints", found)
+
+
+@pytest.mark.slow
+def test_a_child_killed_with_half_a_key_in_hand_gives_nothing_away(tmp_path: Path, table: Table) -> None:
+    """It holds back what could become a key; so does the log, and what the parent has is stored."""
+    key = KEYS["HOSTED_VLLM_API_KEY"]
+
+    async def begins(r: Reply) -> None:
+        await r.texts("it is ", *key[: len(key) // 2])
+        await asyncio.sleep(3600)
+
+    BEHAVIOURS["begins"] = begins
+    with Bench(tmp_path / "it") as bench:
+        here = lab(bench, tmp_path / "it" / "it.db")
+
+        async def killed() -> str:
+            heard = asyncio.Event()
+            session = await here.new(
+                "baseline-20",
+                "hosted_vllm/begins",
+                api_base=bench.server.url,
+                listen=lambda change: heard.set() if isinstance(change, Streamed) else None,
+            )
+            asking = asyncio.create_task(session.do("next"))
+            await heard.wait()
+            while bench.server.pieces <= len(key) // 2:
+                await asyncio.sleep(0.01)
+            os.kill(bench.child.pid, signal.SIGKILL)
+            await asking
+            await session.close()
+            await here.close()
+            return session.id
+
+        id = bench.child.run(killed())
+        shown = lifeline("show", id, "--db", here.db).out
+        counts = Counter({"deaths": 1, HIT: hits(shown).total()})
+        search(counts, tmp_path / "it")
+    assert "it is" in shown
+    assert "provider process died" in shown
+    assert counts[HIT] == 0, counts
+    table.row(DEATHS, counts)
+
+
+# Where a key does not belong
+
+
+ASTRAY = "KEYS: keys where an address or a name belongs"
+PLACED = (
+    "http://user:KEY@127.0.0.1:9/v1",
+    "http://KEY@127.0.0.1:9/v1",
+    "http://KEY:@127.0.0.1:9/v1",
+    "http://127.0.0.1:9/KEY/v1",
+    "http://127.0.0.1:9/v1?key=KEY",
+    "http://127.0.0.1:9/v1#KEY",
+    "http://127.0.0.1:KEY/v1",
+    "http://KEY.example.org/v1",
+    "KEY",
+    f"http://user:{TYPED}@127.0.0.1:9/v1",
+    f"http://{TYPED}@127.0.0.1:9/v1",
+    f"http://127.0.0.1:9/v1?key={TYPED}",
+    f"http://127.0.0.1:9/v1#{TYPED}",
+)
+GIVEN = (
+    *(f"run baseline-20 --model {model} --api-base {base}" for model in ("sim/anxious", "openai/x") for base in PLACED),
+    *(f"probe --model sim/anxious --api-base {base}" for base in PLACED),
+    *(
+        f"{words} --model {model}"
+        for words in ("run baseline-20", "probe")
+        for model in ("KEY", "openai/KEY", "sim/KEY", "scripted/KEY", "KEY/x")
+    ),
+    "run KEY",
+    "show KEY",
+    "replay KEY",
+    "export KEY --format markdown",
+    "import KEY",
+    "plans show KEY",
+    "packs check KEY",
+    "KEY",
+    "run --KEY",
+    "export x --format KEY",
+    "show x --db {home}/none/KEY",
+)
+FILES = (
+    'model = "openai/KEY"',
+    '[models.mine]\nmodel = "openai/KEY"',
+    '[models."KEY"]\nmodel = "openai/x"',
+    '[models.mine]\nmodel = "openai/x"\napi_base = "http://127.0.0.1:9/KEY"',
+    '[models.mine]\nmodel = "openai/x"\napi_base = "http://u:KEY@127.0.0.1:9/"',
+    '[models.mine]\nmodel = "openai/x"\napi_key = "KEY"',
+    '[models.mine]\nmodel = "openai/x"\nheaders = {authorization = "KEY"}',
+    'theme = "KEY"',
+    "KEY",
+    "# KEY",
+)
+
+
+def in_an_address(key: str) -> str:
+    return key if key.isascii() and key.replace("-", "").replace("_", "").replace(".", "").isalnum() else FORMS["URL"](key)
+
+
+def astray(home: Path, keys: Sequence[str], given: Sequence[str] = GIVEN) -> Counter[str]:
+    """Gives each key where a model, an address, a session or a file is asked for, and puts it into the config."""
+    counts: Counter[str] = Counter({"not refused": 0, "without a sentence": 0, HIT: 0})
+    config = config_path()
+    config.parent.mkdir(parents=True, exist_ok=True)
+    for key in keys:
+        told = in_an_address(key)
+        for line in given:
+            done = lifeline(*[word.format(home=home) for word in line.replace("KEY", told).split()])
+            counts["commands"] += 1
+            counts["not refused"] += done.code == 0
+            counts["without a sentence"] += not done.err.startswith("lifeline: ") or done.err.count("\n") != 1
+            counts[HIT] += hits(done.out + done.err).total()
+        for number, text in enumerate(FILES):
+            config.write_text(text.replace("KEY", told))
+            done = lifeline("doctor" if number == 0 else "models")
+            counts["commands"] += 1
+            counts["not refused"] += done.code == 0
+            counts[HIT] += hits(done.out + done.err).total()
+        config.unlink()
+    search(counts, home)
+    return counts
+
+
+WRONG = ("not refused", "without a sentence", HIT)
+
+
+@sized(fast=1, long=len(KEYS))
+@pytest.mark.usefixtures("keyed")
+def test_a_key_where_it_does_not_belong_is_refused_unseen(rounds: int, tmp_path: Path, chance: random.Random, table: Table) -> None:
+    given = GIVEN if rounds > 1 else chance.sample(GIVEN, 12)
+    counts = astray(tmp_path, chance.sample(list(KEYS.values()), rounds), given)
+    assert not any(counts[word] for word in WRONG), counts
+    table.row(ASTRAY, counts)
+
+
+LAX = [
+    ("models and addresses are not looked at", models, "holds_secret", lambda text: False),
+    ("the config is not looked at", redaction, "holds_secret", lambda text: False),
+    ("an address may hold a password", models, "bad_address", lambda text: ""),
+    ("a refusal repeats what was given", redaction, "without_secrets", lambda text: text),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keyed")
+@pytest.mark.parametrize(("bug", "where", "name", "instead"), LAX, ids=[each[0] for each in LAX])
+def test_a_key_that_is_taken_is_found(
+    bug: str, where: Any, name: str, instead: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table
+) -> None:
+    monkeypatch.setattr(where, name, instead)
+    counts = astray(tmp_path, [KEYS["GEMINI_API_KEY"]], [line for line in GIVEN if "openai" not in line and "/x" not in line])
+    found = sum(counts[word] for word in WRONG)
+    assert found
+    table.caught(ASTRAY, bug, found)
+
+
+# What a server repeats
+
+
+SERVER = "KEYS: what a server repeats"
+Tells = Callable[[Reply, str, int], Awaitable[None]]
+PLACES: dict[str, Tells] = {}
+OF_OPENAI = {"the fingerprint", "the usage", "a tool call", "a field of a chunk", "a refusal", "a comment"}
+"""What only the dialect of OpenAI has."""
+
+
+def place(function: Tells) -> Tells:
+    PLACES[function.__name__.replace("_", " ").strip()] = function
+    return function
+
+
+def in_a_header(text: str) -> str:
+    return text.encode("ascii", "ignore").decode().replace("\n", " ")
+
+
+@place
+async def the_text(r: Reply, text: str, size: int) -> None:
+    await r.texts(*cut(text, size))
+    await r.close()
+
+
+@place
+async def the_reasoning(r: Reply, text: str, size: int) -> None:
+    await r.send(r.say.begin(), *map(r.say.reasoning, cut(text, size)), r.say.text("ANSWER: 4"))
+    await r.close()
+
+
+@place
+async def first_the_reasoning_then_the_text(r: Reply, text: str, size: int) -> None:
+    half = len(text) // 2
+    await r.send(r.say.begin(), *map(r.say.reasoning, cut(text[:half], size)), *map(r.say.text, cut(text[half:], size)))
+    await r.close()
+
+
+@place
+async def an_error(r: Reply, text: str, size: int) -> None:
+    r.fail(401, {"error": {"message": f"Incorrect API key provided: {text}", "code": text, "param": text}})
+
+
+@place
+async def an_error_of_another_shape(r: Reply, text: str, size: int) -> None:
+    r.fail(400, {"detail": [{"msg": text, "input": text}], "status": text})
+
+
+@place
+async def an_error_in_words(r: Reply, text: str, size: int) -> None:
+    r.response = web.Response(status=500, text=f"no key {text}")
+
+
+@place
+async def a_web_page(r: Reply, text: str, size: int) -> None:
+    r.fail(403, f"<html><title>{text}</title><body>{text}</body></html>")
+
+
+@place
+async def a_page_where_a_reply_should_be(r: Reply, text: str, size: int) -> None:
+    kind = f"text/html; charset=utf-8; key={in_a_header(text)[:3000]}"
+    await r.send(f"<html>{text}</html>".encode(errors="replace"), content_type=kind)
+
+
+@place
+async def a_busy_answer(r: Reply, text: str, size: int) -> None:
+    r.fail(429, {"error": {"message": f"slow down, {text}"}}, **{"Retry-After": "0"})
+
+
+@place
+async def an_error_in_mid_stream(r: Reply, text: str, size: int) -> None:
+    await r.texts("so far ")
+    await r.send(r.say.error(text))
+
+
+@place
+async def half_and_a_reset(r: Reply, text: str, size: int) -> None:
+    await r.texts(*cut(text[: len(text) // 2], size))
+    r.break_off()
+
+
+@place
+async def half_and_the_end(r: Reply, text: str, size: int) -> None:
+    await r.texts(*cut(text[: len(text) // 2], size))
+
+
+@place
+async def what_is_no_event(r: Reply, text: str, size: int) -> None:
+    await r.texts("so far ")
+    await r.send(b'data: {"choices": [{"delta": ' + text.encode(errors="replace").replace(b"\n", b" ") + b"\n\n")
+
+
+@place
+async def headers(r: Reply, text: str, size: int) -> None:
+    said = in_a_header(text)[:3000]
+    named = ("WWW-Authenticate", "Retry-After", "Location", "Set-Cookie", "X-Request-Id", "X-RateLimit-Reset", "Server")
+    r.response = web.Response(status=401, text="no", headers=dict.fromkeys(named, said), reason=said[:500])
+
+
+@place
+async def a_redirect(r: Reply, text: str, size: int) -> None:
+    r.response = web.Response(status=307, headers={"Location": f"{r.server.root}/?{in_a_header(text)[:3000]}"})
+
+
+@place
+async def the_model(r: Reply, text: str, size: int) -> None:
+    r.say.model = text
+    await r.texts("ANSWER: 4")
+    await r.close()
+
+
+@place
+async def the_finish_reason(r: Reply, text: str, size: int) -> None:
+    await r.texts("ANSWER: 4")
+    await r.close(text)
+
+
+async def chunks(r: Reply, *pieces: bytes) -> None:
+    assert isinstance(r.say, Dialect)
+    await r.send(r.say.begin(), r.say.text("ANSWER: 4"), *pieces)
+    await r.close()
+
+
+@place
+async def the_fingerprint(r: Reply, text: str, size: int) -> None:
+    await chunks(r, r.say.chunk([], system_fingerprint=text, service_tier=text))
+
+
+@place
+async def the_usage(r: Reply, text: str, size: int) -> None:
+    await chunks(r, r.say.chunk([], usage={"prompt_tokens": text, "completion_tokens": 7, "total_tokens": text, text: text}))
+
+
+@place
+async def a_tool_call(r: Reply, text: str, size: int) -> None:
+    call = {"index": 0, "id": text, "type": "function", "function": {"name": text, "arguments": text}}
+    await chunks(r, r.say.choice({"tool_calls": [call]}))
+
+
+@place
+async def a_field_of_a_chunk(r: Reply, text: str, size: int) -> None:
+    await chunks(
+        r, r.say.chunk([{"index": 0, "delta": {"content": "", "audio": text}, text: text}], id=text, object=text, provider=text)
+    )
+
+
+@place
+async def a_refusal(r: Reply, text: str, size: int) -> None:
+    await chunks(r, r.say.choice({"refusal": text, "annotations": [{"url": text}]}))
+
+
+@place
+async def a_comment(r: Reply, text: str, size: int) -> None:
+    line = in_a_header(text).encode()
+    await chunks(r, b": " + line + b"\n\n", b"event: " + line + b"\nid: " + line + b"\n\n")
+
+
+def words(events: Sequence[Event]) -> str:
+    """All that a call gave, with its pieces joined."""
+    text, reasoning, rest = "", "", []
+    for event in events:
+        match event:
+            case Delta():
+                text, reasoning = text + event.text, reasoning + event.reasoning
+            case _:
+                rest += [str(value) for value in dataclasses.asdict(event).values()]
+    return "\n".join([text, reasoning, *rest])
+
+
+def tell(bench: Bench, shape: str, where: str, text: str, size: int) -> list[Event]:
+    """What a call gives whose server tells `text` somewhere."""
+    BEHAVIOURS["tells"] = lambda r: PLACES[where](r, text, size)
+    return bench.ask(shape, "tells", retries=1)
+
+
+def told(bench: Bench, rounds: int, chance: random.Random) -> Counter[str]:
+    """Lets a server tell all keys, in a random form at each place, `rounds` times; then looks at all that came of it."""
+    counts: Counter[str] = Counter({HIT: 0, "replies that do not say so": 0})
+    for _ in range(rounds):
+        for where in PLACES:
+            shape = chance.choice(SHAPES[:2] if where in OF_OPENAI else SHAPES)
+            how = chance.choice(list(TOLD))
+            keys = chance.sample(list(KEYS.values()), len(KEYS))
+            text = all_told(TOLD[how], keys, chance.choice((" ", "\n", ", ", "")))
+            events = tell(bench, shape, where, text, max(chance.choice((1, 3, 8, 60, 500)), len(text) // 100))
+            end, said = events[-1], words(events)
+            assert isinstance(end, End)
+            counts["calls"] += 1
+            counts["keys told"] += len(KEYS)
+            counts[HIT] += hits(said).total()
+            counts["replies that do not say so"] += REDACTED in said and not end.redacted
+            counts["places taken out"] += said.count(REDACTED)
+            counts["retries"] += sum(isinstance(event, Retry) for event in events)
+    search(counts, bench.folder)
+    return counts
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begun(bench: Bench) -> None:
+    """The child starts at once, while other tests run."""
+
+
+@sized(fast=1, long=60)
+def test_a_server_can_repeat_a_key_nowhere(rounds: int, bench: Bench, chance: random.Random, table: Table) -> None:
+    counts = told(bench, rounds, chance)
+    assert counts[HIT] == counts["replies that do not say so"] == 0, counts
+    assert counts["places taken out"] > counts["calls"]
+    assert counts["retries"] >= rounds
+    table.row(SERVER, counts)
+
+
+ALONE = """
+m.BATCH = 0.0
+from lifeline_tui.subjects.redaction import RedactedStream
+feed = RedactedStream.feed
+def alone(self, text):
+    said = feed(self, text) + self._last[self._done :]
+    self._last, self._done = "", 0
+    return said
+RedactedStream.feed = alone
+"""
+BLIND_CHILDREN = [
+    ("the child takes nothing out", "m.Redaction.runs = lambda self, text: []"),
+    ("the child takes nothing out of what is no text", "m.Batch.clean = lambda self, text: text"),
+    ("the child looks at each piece alone", ALONE),
+    ("the child knows whole keys alone", "import lifeline_tui.subjects.redaction as r; r.PIECE = 10_000"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("bug", "code"), BLIND_CHILDREN, ids=[bug for bug, _ in BLIND_CHILDREN])
+def test_a_key_that_a_child_lets_through_is_found(bug: str, code: str, tmp_path: Path, chance: random.Random, table: Table) -> None:
+    with Bench(tmp_path / "it", with_plant(code)) as blind:
+        found = told(blind, 3, chance)[HIT]
+    assert found
+    table.caught(SERVER, bug, found)
+
+
+# Every way in, and everything that is written
+
+
+EVERYWHERE = "KEYS: every command, file and screen"
+ALL = "\n".join(all_told(how) for how in (FORMS["plain"], FORMS["base64"], FORMS["URL"], TOLD["masked"]))
+
+
+async def tells_every_key(r: Reply) -> None:
+    """Answers with every key in the text, the reasoning, its own name and the end; when asked again, in an error."""
+    if r.server.hits(str(r.seen.body["model"])) % 2:
+        r.say.model = ALL
+        await r.send(r.say.begin(), *map(r.say.reasoning, cut(ALL, 50)), r.say.text("ACTION: ANSWER\nANSWER: 4\n"))
+        await r.send(*map(r.say.text, cut(ALL, 50)))
+        await r.close()
+    else:
+        r.fail(401, {"error": {"message": f"Incorrect API key provided: {ALL}"}})
+
+
+BEHAVIOURS["every-key"] = tells_every_key
+
+
+class Shared(Lab):
+    """A lab whose provider child belongs to somebody else."""
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+
+
+def lab(bench: Bench, db: Path, kind: type[Lab] = Shared) -> Lab:
+    lab = kind(Config(), db, paced=False, deadlines=Deadlines(retries=0, total=20.0))
+    lab.models._provider = bench.child.provider
+    return lab
+
+
+async def run(lab: Lab, model: str, base: str) -> str:
+    """The session of a run of two puzzles."""
+    run = headless.run_plan(lab, "baseline-20", model, api_base=base, repeats=1, seed=None, concurrency=1, limit=2)
+    return str((await run)[0]["session"])
+
+
+READS = (
+    "show {id}",
+    "show {id} --json",
+    "replay {id} --all",
+    "replay {id} --json",
+    "sessions --json",
+    "sessions --search ANSWER",
+    *(
+        f"export {{id}} --format {name}{more}"
+        for name in ("session-jsonl", "attempts-csv", "markdown")
+        for more in ("", " -o {home}/" + name)
+    ),
+    "export {id} --format markdown --blind",
+    "import {home}/session-jsonl --db {home}/other.db",
+    "verify",
+    "doctor",
+    "models --json",
+    "plans list",
+    "packs list",
+)
+
+
+def everywhere(bench: Bench, said: Callable[[], str]) -> Counter[str]:
+    """A run and a probe against a server that tells all keys, and then every command that reads; what they wrote and left behind.
+    `said` gives what went to this process's own output."""
+    counts: Counter[str] = Counter({HIT: 0})
+    db = Path(os.environ["LIFELINE_DB"])
+    home = db.parent
+    id = bench.child.run(run(lab(bench, db), "hosted_vllm/every-key", bench.server.url))
+    facts = bench.child.run(headless.probe_model(lab(bench, home / "none.db"), "hosted_vllm/every-key", bench.server.url))
+    out = [json.dumps(facts), said()]
+    for line in READS:
+        done = lifeline(*[word.format(id=id, home=home) for word in line.split()])
+        assert done.code == 0, (line, done.err)
+        out += [done.out, done.err]
+    with Store(db) as store:  # what is in the write-ahead log is still there, too
+        store.rename(id, "a title")
+        search(counts, home, bench.folder)
+    counts["commands"] += len(READS) + 2
+    counts[HIT] += sum(hits(each).total() for each in out)
+    counts["places taken out"] += "".join(out).count(REDACTED)
+    return counts
+
+
+@pytest.fixture
+def keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canaries in this process's own environment, and a notebook."""
+    monkeypatch.setenv("LIFELINE_DB", str(tmp_path / "it.db"))
+    for name, value in Watch(
+        tmp_path / "watch"
+    ).environ.items():  # so that nothing leaves this machine, whatever is taken for a model
+        monkeypatch.setenv(name, value)
+    for name, value in CANARIES.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("keyed")
+def test_no_key_is_shown_or_stored(bench: Bench, capsys: pytest.CaptureFixture[str], table: Table) -> None:
+    counts = everywhere(bench, lambda: "".join(capsys.readouterr()))
+    assert counts[HIT] == 0, counts
+    assert counts["places taken out"] > 100
+    table.row(EVERYWHERE, counts)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keyed")
+def test_a_key_that_is_stored_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str], table: Table) -> None:
+    with Bench(tmp_path / "it", with_plant(BLIND_CHILDREN[0][1])) as blind:
+        found = everywhere(blind, lambda: "".join(capsys.readouterr()))[HIT]
+    assert found
+    table.caught(EVERYWHERE, BLIND_CHILDREN[0][0], found)
+
+
+def descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            children.setdefault(int(stat.read_text().rpartition(")")[2].split()[1]), []).append(int(stat.parent.name))
+    below = children.get(pid, [])
+    return below + [each for child in below for each in descendants(child)]
+
+
+def whole_programs(home: Path, server: ModelServer) -> Counter[str]:
+    """The command and the app as processes of their own, with a child each; also what `ps` shows of them."""
+    counts: Counter[str] = Counter({HIT: 0})
+    (home / "tmp").mkdir()
+    environ = {**CANARIES, "TMPDIR": str(home / "tmp"), "LIFELINE_DB": str(home / "it.db")}
+    words = ("--model", "hosted_vllm/every-key", "--api-base", server.url)
+    go = threading.Event()
+
+    async def waits(r: Reply) -> None:
+        await asyncio.to_thread(go.wait, 60)
+        await tells_every_key(r)
+
+    def look(pid: int) -> None:
+        for each in (pid, *descendants(pid)):
+            counts["command lines"] += 1
+            counts[HIT] += hits(command_line(each)).total()
+
+    def at_work(process: subprocess.Popen[bytes], what: Callable[[], object]) -> None:
+        server.arrived.clear()
+        what()
+        assert server.arrived.wait(60)
+        look(process.pid)
+        go.set()
+
+    BEHAVIOURS["every-key"] = waits
+    try:
+        for said in (("run", "baseline-20", *words, "--limit", "2", "--json"), ("probe", *words)):
+            server.arrived.clear()
+            go.clear()
+            with start(*said, **environ) as process:
+                at_work(process, lambda: None)
+                for out in process.communicate(timeout=60):
+                    counts[HIT] += hits(out).total()
+                    counts["places taken out"] += out.count(REDACTED.encode())
+            counts["programs"] += 1
+        go.clear()
+        with Terminal("open", "--plan", "baseline-20", *words, **environ) as terminal:
+            terminal.read(lambda: b"NEXT" in terminal.out, "the session", 60)
+            at_work(terminal.process, lambda: terminal.send(b"n"))
+            terminal.read(lambda: REDACTED.encode() in terminal.out, "the reply")
+            for keys in (b"\x19", b"o"):  # copies the reply, and shows what the subject saw
+                seen = len(terminal.out)
+                terminal.send(keys)
+                terminal.read(lambda seen=seen: len(terminal.out) > seen, repr(keys))
+            terminal.send(b"\x11")
+            assert terminal.ended() == 0
+            counts["programs"] += 1
+            counts[HIT] += hits(terminal.out).total()
+            counts["places taken out"] += terminal.out.count(REDACTED.encode())
+    finally:
+        BEHAVIOURS["every-key"] = tells_every_key
+    search(counts, home)
+    return counts
+
+
+@pytest.mark.slow
+def test_no_program_tells_a_key(tmp_path: Path, table: Table) -> None:
+    with ModelServer() as server:
+        counts = whole_programs(tmp_path, server)
+    assert counts[HIT] == 0, counts
+    assert counts["command lines"] >= 6
+    assert counts["places taken out"] > 0
+    table.row(EVERYWHERE, counts)
+
+
+def test_what_the_operator_types_is_kept_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = CANARIES["OPENAI_API_KEY"]
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    lab = Lab(Config(), tmp_path / "it.db", paced=False)
+
+    async def typed() -> None:
+        session = await lab.new("baseline-20", "sim/rational")
+        await session.do("next")
+        await session.do("free", {"text": f"my key is {key}", "in": "trunk"})
+        await session.close()
+        await lab.close()
+
+    asyncio.run(typed())
+    assert key in lifeline("show", "baseline-20", "--db", tmp_path / "it.db").out
+
+
+# What people share
+
+
+SHARED = "KEYS: files that people share"
+NAMES = (
+    *(
+        "api_base",
+        "base_url",
+        "api-base",
+        "url",
+        "endpoint",
+        "host",
+        "proxy",
+        "http_proxy",
+        "aws_bedrock_runtime_endpoint",
+        "vertex_location",
+    ),
+    *("headers", "extra_headers", "default_headers", "provider_specific_header", "authorization", "extra_query", "extra_body"),
+    *(
+        "api_key",
+        "key",
+        "key_name",
+        "token",
+        "env",
+        "environment",
+        "organization",
+        "credentials",
+        "litellm_credential_name",
+        "azure_ad_token",
+    ),
+    *(
+        "model",
+        "model_list",
+        "fallbacks",
+        "custom_llm_provider",
+        "api_version",
+        "client",
+        "callbacks",
+        "success_callback",
+        "mock_response",
+    ),
+    *(
+        "tools",
+        "functions",
+        "web_search_options",
+        "prediction",
+        "metadata",
+        "deployment_id",
+        "hf_model_name",
+        "num_retries",
+        "ssl_verify",
+    ),
+)
+"""What would say where a request goes, with which header and which key, or what else is done with it; of litellm's and of anybody's."""
+PLAN = """name: shared
+about: words
+puzzles: {pack: starter, count: 1}
+lifelines: 3
+scoring: {right: 1}
+feedback: {kind: reveal}
+subject: {temperature: 1}
+then:
+  - {do: challenge, in: fork, for: all, when: {field: grade, op: is, value: wrong}}
+"""
+PACK = """name: shared
+about: words
+puzzles:
+  - id: a
+    text: How many?
+    answer: {type: int, value: "4"}
+    fakes: [{value: "5", error: one too many}]
+"""
+SCRIPT = "- {text: hello, chunks: 2}\n"
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "plan": (PLAN, lambda path: load_plan(path, scriptable())),
+    "pack": (PACK, load_pack),
+    "script": (SCRIPT, lambda path: ScriptedSubject("scripted/it", path)),
+}
+
+
+def with_a_field_more(text: str, field: str) -> Iterator[str]:
+    """`text` with another field at each place where one can be added: before each field that it has."""
+    for match in re.finditer(r"(?m)(^ *(?:- )?|[{] ?)(?=[a-z_]+:)", text):
+        at = match.end()
+        column = at - text.rfind("\n", 0, at) - 1
+        yield text[:at] + field + (", " if "{" in match[0] else "\n" + " " * column) + text[at:]
+
+
+VALUES = ('"http://127.0.0.1:9/v1"', "{x-evil: y}", "[a]")
+
+
+def shared_files(folder: Path, names: Sequence[str], values: Sequence[str] = VALUES[:1]) -> Counter[str]:
+    """Adds each of those fields at each place of a plan, a pack and a file of replies."""
+    counts: Counter[str] = Counter({"taken": 0})
+    for kind, (text, read) in READERS.items():
+        path = folder / f"{kind}.yaml"
+        path.write_text(text)
+        read(path)
+        for field in (f"{name}: {value}" for name in names for value in values):
+            for more in with_a_field_more(text, field):
+                path.write_text(more)
+                counts["fields added"] += 1
+                with suppress(BadFile, SubjectError):
+                    read(path)
+                    counts["taken"] += 1
+    return counts
+
+
+def hostile(url: str) -> dict[str, Any]:
+    """Parameters of a notebook that somebody made by hand."""
+    said: dict[str, Any] = dict.fromkeys(NAMES, url)
+    header = {"x-evil": "1", "authorization": "Bearer evil"}
+    said |= {name: header for name in NAMES if "header" in name}
+    said |= dict.fromkeys(("api_key", "key", "token", "azure_ad_token"), "os.environ/ANTHROPIC_API_KEY")
+    said |= {
+        "model_list": [{"model_name": "x", "litellm_params": {"model": "openai/x", "api_base": url}}],
+        "fallbacks": ["anthropic/x"],
+    }
+    said |= {"tools": [{"type": "mcp", "server_url": url, "server_label": "x"}], "callbacks": ["langfuse"], "num_retries": 3}
+    return said
+
+
+def shared_parameters(bench: Bench, other: ModelServer, names: Sequence[str], shapes: Sequence[str]) -> Counter[str]:
+    """Asks with each parameter that a notebook could bring; what the chosen server then sees but the body, and what another does."""
+    counts: Counter[str] = Counter({"requests elsewhere": 0, "headers and paths set": 0, "other keys sent": 0})
+    bench.server.reply = other.reply = lambda body: "ANSWER: 4"
+    for shape in shapes:
+        usual: tuple[str, dict[str, str]] | None = None
+        brought = hostile(other.url)
+        for name, value in [("seed", 1), *[(name, brought[name]) for name in names]]:
+            bench.server.seen.clear()
+            bench.ask(shape, "happy", {name: value})
+            counts["parameters"] += 1
+            for seen in bench.server.seen:
+                now = (seen.path, {name: said for name, said in seen.headers.items() if name != "content-length"})
+                usual = usual or now
+                counts["headers and paths set"] += now != usual
+                sent = set(hits(json.dumps(seen.headers)))
+                counts["other keys sent"] += len(
+                    sent - {{"ollama_chat": "OLLAMA"}.get(shape, shape.upper()).replace("TEXT-COMPLETION-", "") + "_API_KEY"}
+                )
+    counts["requests elsewhere"] += len(other.seen)
+    return counts
+
+
+MODELS = (
+    "oobabooga/URL/x",
+    "huggingface/URL/x",
+    "a2a/URL/x",
+    "custom/URL",
+    "triton/URL",
+    "openai/URL/v1",
+    "URL/v1/x",
+    "replicate/URL",
+    "sagemaker/URL",
+)
+
+
+def shared_notebooks(bench: Bench, other: ModelServer, home: Path) -> Counter[str]:
+    """Opens and goes on with notebooks that say where they were served: by the model's name, or by the state of a view."""
+    counts: Counter[str] = Counter({"taken": 0})
+    db = home / "shared.db"
+
+    async def opened(model: str, view: Mapping[str, Any]) -> None:
+        here = lab(bench, db)
+        plan = Plan(name="shared")
+        subject = bench.child.provider.subject(model)
+        puzzles = load_pack("starter").puzzles[:1]
+        made = await create(here.writer, plan, puzzles, subject, here.templates, title="shared", seed=1, view=view)
+        await made.close()
+        counts["notebooks"] += 1
+        try:
+            session = await here.open(made.id)
+            counts["taken"] += 1
+            await session.do("next")
+            await session.close()
+        except SubjectError:
+            pass
+        await here.close()
+
+    for model in MODELS:
+        bench.child.run(opened(model.replace("URL", other.root), {}))
+    for place in (
+        other.url.replace("127.0.0.1", "model.example.org"),
+        "http://127.0.0.1.example.org/v1",
+        "http://[2001:db8::1]/v1",
+    ):
+        bench.child.run(opened("openai/happy", {"api_base": place}))
+    counts["requests elsewhere"] += len(other.seen)
+    return counts
+
+
+ALLOWED = ("taken", "requests elsewhere", "headers and paths set", "other keys sent")
+
+
+@pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["fast", "long"])
+def test_a_file_that_people_share_sets_no_address_no_header_and_no_key(
+    long: bool, bench: Bench, tmp_path: Path, chance: random.Random, table: Table
+) -> None:
+    with ModelServer() as other:
+        names = NAMES if long else chance.sample(NAMES, 8)
+        counts = shared_files(tmp_path, names, VALUES if long else VALUES[:1])
+        counts.update(shared_notebooks(bench, other, tmp_path))
+        counts.update(shared_parameters(bench, other, names, SHAPES if long else SHAPES[:1]))
+    assert not any(counts[word] for word in ALLOWED), counts
+    table.row(SHARED, counts)
+
+
+def test_a_plan_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
+    monkeypatch.setitem(plans.SAMPLING, "api_base", lambda entry, name: entry.text(name))
+    found = shared_files(tmp_path, ("api_base",))["taken"]
+    assert found
+    table.caught(SHARED, "a plan's subject may set api_base", found)
+
+
+@pytest.mark.slow
+def test_a_notebook_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
+    monkeypatch.setattr("lifeline_tui.lab.on_this_machine", lambda address: True)
+    with ModelServer() as other, Bench(tmp_path / "it") as lax:
+        found = shared_notebooks(lax, other, tmp_path)["taken"]
+    assert found
+    table.caught(SHARED, "a session goes on where it says that it was served", found)
+
+
+@pytest.mark.slow
+def test_a_parameter_that_steers_a_call_is_found(tmp_path: Path, table: Table) -> None:
+    code = without(provider_main.Calls.arguments, 'given["extra_body"] = extra', "given.update(extra)")
+    with ModelServer() as other, Bench(tmp_path / "it", with_plant(code)) as lax:
+        counts = shared_parameters(lax, other, NAMES, SHAPES[:1])
+    found = sum(counts[word] for word in ALLOWED)
+    assert found
+    table.caught(SHARED, "every parameter is an argument of litellm's", found)
