@@ -1,7 +1,7 @@
 """Our own lossless form, back in.  Same id and hash is skipped; the same id with another hash refuses the file.
 
-A file is read line by line and refused at the first line that no export writes: each is spelled in the one way there is, once, and
-hashes to what it says.  What is large is so because a session is.
+A file is read line by line and refused at the first line that no export writes: each is spelled in the one way there is, stands in its
+place, once, and hashes to what it says.  So what came in goes out again to the byte, and what is large is so because a session is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..core.plan import Actions
 from ..exporters.session_jsonl import FORMAT, VERSION
 from ..loading import BadFile, read_lines
 from ..store import Store
+from ..store.rows import named
 from .fitting import check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
@@ -33,13 +34,14 @@ NOTE = {"kind", "id", "seq", "node", "puzzle", "span", "field", "value", "by", "
 
 @dataclass(slots=True)
 class Parsed:
-    """A file's contents, so far.  `hashes` holds that of every node and note."""
+    """A file's contents, so far.  `hashes` holds that of every node and note, `last` the place of the last of the lines."""
 
     session: dict[str, Any]
     nodes: list[Node] = field(default_factory=list)
     notes: list[Annotation] = field(default_factory=list)
     branches: list[dict[str, str]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
+    last: tuple[Any, ...] = ()
 
 
 def read(store: Store, path: Path, actions: Actions | None = None) -> tuple[str, int]:
@@ -78,14 +80,14 @@ def parse(path: Path, actions: Actions | None = None) -> Parsed:
 def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """The JSON object in a line, which is spelled as an export spells it: so no key is there twice, and no two readers differ."""
     try:
-        text = line.removesuffix(b"\n").decode("ascii")
+        text = line.decode("ascii")
         marks = {mark: text.count(mark) for mark in ",[{"}
         if sum(marks.values()) > MOST_VALUES:
             raise ValueError(f"it holds more than {MOST_VALUES:,} values")
         row = json.loads(text)
         if not isinstance(row, dict):
             raise ValueError("it is no object")
-        if canonical(row) != text:
+        if f"{canonical(row)}\n" != text:
             raise ValueError("it is spelled otherwise than an export spells it")
         if marks["["] + marks["{"] > DEEPEST and _deeper(row, DEEPEST):
             raise ValueError(f"it is nested more than {DEEPEST} deep")
@@ -106,15 +108,18 @@ def _take(found: Parsed, row: dict[str, Any], path: Path, number: int, actions: 
         if kind in set(Kind):
             node = _node(row, found.session["id"], actions)
             _new(found, node, node_hash(node, "" if node.parent is None else _of(found, node.parent)))
+            _next(found, 0, node.seq, node.id)
             found.nodes.append(node)
         elif kind == "annotation":
             note = _note(row, found.session["id"])
             _new(found, note, annotation_hash(note, _of(found, note.node)))
+            _next(found, 1, note.seq, note.id)
             found.notes.append(note)
         elif kind == "branch":
             _known(row, BRANCH)
             _of(found, _text(row, "tip"))
-            found.branches.append({"name": _text(row, "name"), "tip": row["tip"]})
+            _next(found, 2, _name(row, "name"))
+            found.branches.append({"name": row["name"], "tip": row["tip"]})
         else:
             raise ValueError(f"unknown kind {kind!r}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -127,6 +132,13 @@ def _new(found: Parsed, thing: Node | Annotation, sha256: str) -> None:
     if thing.sha256 != sha256:
         raise ValueError("it is not what its hash says; the file was altered")
     found.hashes[thing.id] = sha256
+
+
+def _next(found: Parsed, *place: Any) -> None:
+    """Nodes, then annotations, then branches, each kind in its order."""
+    if place <= found.last:
+        raise ValueError("it does not stand in its place")
+    found.last = place
 
 
 def _of(found: Parsed, node: str) -> str:
@@ -147,8 +159,10 @@ def _session(row: dict[str, Any], path: Path) -> dict[str, Any]:
         if not isinstance(session, dict):
             raise ValueError("it names no session")
         _known(session, SESSION)
-        for name in SESSION - {"simulated"}:
+        for name in ("id", "created_at"):
             _text(session, name)
+        for name in ("title", "plan", "model"):
+            _name(session, name)
         if not isinstance(session["simulated"], bool):
             raise ValueError("it does not say whether the subject is simulated")
     except ValueError as error:
@@ -164,6 +178,13 @@ def _text(row: dict[str, Any], name: str) -> str:
         row[name].encode()
     except UnicodeEncodeError:
         raise ValueError(f"{name} has characters that cannot be stored") from None
+    return str(row[name])
+
+
+def _name(row: dict[str, Any], name: str) -> str:
+    """A text as names are stored."""
+    if named(_text(row, name)) != row[name]:
+        raise ValueError(f"{name} is no name: it is empty, too long, or hides something")
     return str(row[name])
 
 

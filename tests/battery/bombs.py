@@ -12,24 +12,42 @@ import sqlite3
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from functools import reduce
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from lifeline_tui.core.nodes import annotation_hash, canonical, node_hash
-from lifeline_tui.core.plan import Plan
-from lifeline_tui.core.transcript import CHAT
 from lifeline_tui.loading import MAX_BYTES as M
+from lifeline_tui.store import Reader
 
 CANARY = "canary-7f3a"
 """Stands in every file outside; nothing may ever repeat it."""
 EVIL = "http://192.0.2.66/v1"
 """An address that no request may go to: it is of the documentation's own network."""
-STEERING = (
-    "api_base base_url api_key headers extra_headers extra_body model_kwargs api_version organization custom_llm_provider model"
-    " mock_response fallbacks proxy base_model azure_ad_token_provider aws_bedrock_runtime_endpoint vertex_credentials callbacks"
-).split()
+STEERING = [
+    "api_base",
+    "base_url",
+    "api_key",
+    "headers",
+    "extra_headers",
+    "extra_body",
+    "model_kwargs",
+    "api_version",
+    "organization",
+    "custom_llm_provider",
+    "model",
+    "mock_response",
+    "fallbacks",
+    "proxy",
+    "base_model",
+    "azure_ad_token_provider",
+    "aws_bedrock_runtime_endpoint",
+    "vertex_credentials",
+    "callbacks",
+]
 """What would steer a request elsewhere, or name a key."""
 
 
@@ -45,7 +63,9 @@ def many(count: int, each: Callable[[int], str], between: str = "") -> bytes:
 
 YAML: dict[str, Content] = {
     "alias": b"name: *x\n",
+    "alias for a list": b"name: x\nthen: *x\n",
     "anchor": b"name: &x y\n",
+    "anchor that nobody needs": b"name: x\nabout: &x y\n",
     "billion laughs": b"a: &a [lol]\n"
     + b"".join(b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 9)) for n in range(9)),
     "merge key": b"name: x\n<<: {a: b}\n",
@@ -68,6 +88,7 @@ YAML: dict[str, Content] = {
     "deep lists": b"name: " + b"[" * 2000 + b"]" * 2000 + b"\n",
     "deep mappings": b"".join(b" " * n + b"a:\n" for n in range(1000)),
     "deep flow mappings": lambda: b"{a: " * 200_000,
+    "30,000 open brackets": b"[" * 30_000,
     "1 MB of open brackets": lambda: b"[" * M,
     "1 MB of dashes": lambda: b"- " * (M // 2),
     "1 MB of question marks": lambda: b"? " * (M // 2),
@@ -158,7 +179,9 @@ PLANS: dict[str, Content] = {
     "a field that no action has": b"name: x\nthen: [{do: workings, path: /etc/passwd}]\n",
     "50,000 ids": lambda: b"name: x\npuzzles: {ids: [" + many(49_000, lambda n: f"p{n}", ",") + b"]}\n",
     "50,000 strata": lambda: b"name: x\npuzzles: {strata: [" + many(49_000, lambda n: f"p{n}", ",") + b"]}\n",
-    "50,000 ids of an action": lambda: b"name: x\nthen: [{do: nothing-such, for: [" + many(49_000, lambda n: f"p{n}", ",") + b"]}]\n",
+    "50,000 ids of an action": lambda: (
+        b"name: x\nthen: [{do: nothing-such, for: [" + many(49_000, lambda n: f"p{n}", ",") + b"]}]\n"
+    ),
     "20,000 fields that are none": lambda: b"name: x\n" + many(20_000, lambda n: f"nbme{n}: x\n"),
     "20,000 fields and no name": lambda: many(20_000, lambda n: f"nbme{n}: x\n"),
     "50,000 stops": lambda: b"name: x\nsubject: {stop: [" + many(49_000, lambda n: f"p{n}", ",") + b"]}\n",
@@ -591,15 +614,106 @@ def _zip(data: bytes) -> bytes:
 
 
 TOKENS: list[bytes] = [
-    *(b"*x", b"&x ", b"!!x ", b"<<", b"[", b"]", b"{", b"}", b"- ", b"? ", b": ", b",", b"|", b">", b"'", b'"', b"#", b"%", b"\t", b"\n", b"\r"),
-    *(b"---\n", b"...\n", b"~", b"null", b"no", b"1e999", b"nan", b"-1", b"012", b"1:30", b"9" * 5000, b"0x10", b"1_000", b"\xff", b"\0"),
-    *(b"\xef\xbb\xbf", b"\xc2\x85", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\x1b]52;c;aGk=\x07", b"\\ud800", b"\\x00", b"{{x}}", b"{{", b"{0.__class__}"),
-    *(b"../../x", b"/etc/passwd", b"api_base", b"headers", b"a" * 10_000, b"[" * 100, b"{a: " * 30, b"\xf0\x9f\x92\xa3", b'"""', b"''", b"=", b"."),
+    *(
+        b"*x",
+        b"&x ",
+        b"!!x ",
+        b"<<",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b"- ",
+        b"? ",
+        b": ",
+        b",",
+        b"|",
+        b">",
+        b"'",
+        b'"',
+        b"#",
+        b"%",
+        b"\t",
+        b"\n",
+        b"\r",
+    ),
+    *(
+        b"---\n",
+        b"...\n",
+        b"~",
+        b"null",
+        b"no",
+        b"1e999",
+        b"nan",
+        b"-1",
+        b"012",
+        b"1:30",
+        b"9" * 5000,
+        b"0x10",
+        b"1_000",
+        b"\xff",
+        b"\0",
+    ),
+    *(
+        b"\xef\xbb\xbf",
+        b"\xc2\x85",
+        b"\xe2\x80\xa8",
+        b"\xed\xa0\x80",
+        b"\x1b]52;c;aGk=\x07",
+        b"\\ud800",
+        b"\\x00",
+        b"{{x}}",
+        b"{{",
+        b"{0.__class__}",
+    ),
+    *(
+        b"../../x",
+        b"/etc/passwd",
+        b"api_base",
+        b"headers",
+        b"a" * 10_000,
+        b"[" * 100,
+        b"{a: " * 30,
+        b"\xf0\x9f\x92\xa3",
+        b'"""',
+        b"''",
+        b"=",
+        b".",
+    ),
 ]
 """What a change may put into a file."""
 VALUES: list[Any] = [
-    *(None, True, False, 0, -1, 1.5, 1e308, 10**30, "", "x", "\x1b[2J", "\ud800", "\0", "../../x", [], {}, [[]], [{}], {"api_base": EVIL}, ["x"] * 3),
-    *(json.loads("[" * 60 + "]" * 60), "9" * 5000, "user", "main", "nowhere", {"text": "x", "origin": "model"}, {"text": 3, "origin": []}),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        1e308,
+        10**30,
+        "",
+        "x",
+        "\x1b[2J",
+        "\ud800",
+        "\0",
+        "../../x",
+        [],
+        {},
+        [[]],
+        [{}],
+        {"api_base": EVIL},
+        ["x"] * 3,
+    ),
+    *(
+        json.loads("[" * 60 + "]" * 60),
+        "9" * 5000,
+        "user",
+        "main",
+        "nowhere",
+        {"text": "x", "origin": "model"},
+        {"text": 3, "origin": []},
+    ),
 ]
 """What may stand in the place of a value of a session."""
 
@@ -660,6 +774,32 @@ def altered(*statements: str, lawless: bool = False) -> Callable[[Path], None]:
     return make
 
 
+def resealed(*changes: tuple[str, Any]) -> Callable[[Path], None]:
+    """A notebook whose first root says something else (way, value), all hashes redone, as one who alters it with care would."""
+
+    def make(path: Path) -> None:
+        sealed: dict[str | None, str] = {None: ""}
+        statements = []
+        with Reader(path) as store:
+            (row,) = store.sessions()
+            for node in store.nodes(row.id):
+                body = json.loads(node.raw)
+                if node.parent is None:
+                    for way, value in changes:
+                        *above, last = way.split(".")
+                        reduce(lambda inner, key: inner.setdefault(key, {}), above, body)[last] = value
+                node = replace(node, raw=canonical(body))
+                sealed[node.id] = node_hash(node, sealed[node.parent])
+                raw = node.raw.replace("'", "''")
+                statements.append(f"UPDATE nodes SET body = '{raw}', sha256 = '{sealed[node.id]}' WHERE id = '{node.id}'")
+            for note in store.annotations(row.id):
+                sha256 = annotation_hash(note, sealed[note.node])
+                statements.append(f"UPDATE annotations SET sha256 = '{sha256}' WHERE id = '{note.id}'")
+        altered(*statements, lawless=True)(path)
+
+    return make
+
+
 def posing(table: str, select: str) -> Callable[[Path], None]:
     """A view where a table should be, in a file that bears our mark."""
 
@@ -682,7 +822,9 @@ def schema(table: str, old: str, new: str) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         with closing(plain(path)) as conn:
             conn.execute("PRAGMA writable_schema = ON")
-            done = conn.execute("UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ? AND instr(sql, ?)", (old, new, table, old))
+            done = conn.execute(
+                "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ? AND instr(sql, ?)", (old, new, table, old)
+            )
             assert done.rowcount == 1
             conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -735,10 +877,17 @@ def _said(table: str, column: str, value: str, where: str = "1") -> Callable[[Pa
 
 DEEP = "'" + "[" * 100_000 + "'"
 FOREIGN: dict[str, Callable[[Path], None]] = {
-    **{f"{table} is a view that never ends": posing(table, "n") for table in ("sessions", "nodes", "annotations", "branches", "checkpoints")},
+    **{
+        f"{table} is a view that never ends": posing(table, "n")
+        for table in ("sessions", "nodes", "annotations", "branches", "checkpoints")
+    },
     "view_state is a view that never ends": posing("view_state", "n"),
-    "the table of attempts never ends": altered("DROP VIEW v_attempts", f"CREATE VIEW v_attempts AS {FOREVER} SELECT n AS session, n AS node_id FROM r"),
-    "what is searched never ends": altered("DROP VIEW searchable", f"CREATE VIEW searchable AS {FOREVER} SELECT n, 'the' AS text FROM r"),
+    "the table of attempts never ends": altered(
+        "DROP VIEW v_attempts", f"CREATE VIEW v_attempts AS {FOREVER} SELECT n AS session, n AS node_id FROM r"
+    ),
+    "what is searched never ends": altered(
+        "DROP VIEW searchable", f"CREATE VIEW searchable AS {FOREVER} SELECT n, 'the' AS text FROM r"
+    ),
     "a trigger that writes": altered("CREATE TRIGGER evil AFTER INSERT ON sessions BEGIN UPDATE sessions SET title = 'evil'; END"),
     "a trigger that never ends": altered(
         f"CREATE TRIGGER evil AFTER INSERT ON sessions BEGIN INSERT INTO view_state {FOREVER} SELECT 'x', n, '1' FROM r; END"
@@ -747,11 +896,17 @@ FOREIGN: dict[str, Callable[[Path], None]] = {
     "an index that makes much of little": altered("CREATE INDEX evil ON sessions (hex(zeroblob(100000000)) || title)"),
     "no guards": altered("DROP TRIGGER nodes_refuse_update", "DROP TRIGGER annotations_refuse_delete"),
     "a generated column": schema("sessions", "title TEXT NOT NULL", "title TEXT AS (hex(zeroblob(100000000)))"),
-    "a default that is large": schema("sessions", "hidden INTEGER NOT NULL DEFAULT 0", "hidden INTEGER NOT NULL DEFAULT (abs(-9223372036854775808))"),
+    "a default that is large": schema(
+        "sessions", "hidden INTEGER NOT NULL DEFAULT 0", "hidden INTEGER NOT NULL DEFAULT (abs(-9223372036854775808))"
+    ),
     "not strict": schema("nodes", ") STRICT", ")"),
-    "a table of other columns": lambda path: _own(path, "CREATE TABLE sessions (id)", "CREATE TABLE nodes (id)", "INSERT INTO sessions VALUES (1)"),
+    "a table of other columns": lambda path: _own(
+        path, "CREATE TABLE sessions (id)", "CREATE TABLE nodes (id)", "INSERT INTO sessions VALUES (1)"
+    ),
     "our mark and nothing else": lambda path: _own(path),
-    "our mark on a virtual table": lambda path: _own(path, "CREATE VIRTUAL TABLE sessions USING fts5(id, title, plan, model)", "INSERT INTO sessions VALUES (1, 2, 3, 4)"),
+    "our mark on a virtual table": lambda path: _own(
+        path, "CREATE VIRTUAL TABLE sessions USING fts5(id, title, plan, model)", "INSERT INTO sessions VALUES (1, 2, 3, 4)"
+    ),
     "our mark, and a session without a type": lambda path: _own(
         path,
         "CREATE TABLE sessions (id, title, plan, model, simulated, hidden, created_at, updated_at, nodes, annotations, branches, attempts)",
@@ -802,16 +957,26 @@ TAMPERED: dict[str, Callable[[Path], None]] = {
     "a body that is a list": _said("nodes", "body", "'[1]'", "kind = 'user'"),
     "a body that is deep": _said("nodes", "body", DEEP, "kind = 'user'"),
     "a body of NaN": _said("nodes", "body", "'{\"seed\":NaN}'", "kind = 'root'"),
-    "a body of a million digits": _said("nodes", "body", "'{\"seed\":" + "9" * 1_000_000 + "}'", "kind = 'root'"),
+    "a body of a million digits": _said("nodes", "body", '\'{"seed":' + "9" * 1_000_000 + "}'", "kind = 'root'"),
     "a body of other types": _said("nodes", "body", '\'{"parts":[{"spans":3,"kind":[]}],"plan":3,"puzzles":"x","spans":[[]]}\''),
-    "a plan that never ends": _said("nodes", "body", 'json_set(body, \'$.plan.presentation\', \'batch\', \'$.plan.batch_size\', 0)', "kind = 'root'"),
+    "a batch of none, sealed anew": resealed(("plan.presentation", "batch"), ("plan.batch_size", 0)),
+    "a plan of other types, sealed anew": resealed(("plan.then", [{"do": "workings", "each": 3, "when": 4}]), ("plan.scoring", {"right": "x"})),
+    "an action nobody has, sealed anew": resealed(("plan.then", [{"do": "__import__"}]), ("plan.steps", [])),
+    "a subject elsewhere, sealed anew": resealed(("params.api_base", EVIL), ("plan.subject", {"api_base": EVIL})),
+    "a plan that never ends": _said(
+        "nodes", "body", "json_set(body, '$.plan.presentation', 'batch', '$.plan.batch_size', 0)", "kind = 'root'"
+    ),
     "a subject that is elsewhere": _said("nodes", "body", f"json_set(body, '$.params.api_base', '{EVIL}')", "kind = 'root'"),
     "a body that is a blob": _said("nodes", "body", "CAST('{}' AS TEXT)", "kind = 'reply'"),
     "a body with escape sequences": _said("nodes", "text", "char(27) || ']52;c;aGk=' || char(7)"),
-    "titles with escape sequences": altered("UPDATE sessions SET title = char(27) || ']52;c;aGk=' || char(7), plan = char(27) || '[2J', model = char(155) || '2J'"),
+    "titles with escape sequences": altered(
+        "UPDATE sessions SET title = char(27) || ']52;c;aGk=' || char(7), plan = char(27) || '[2J', model = char(155) || '2J'"
+    ),
     "a time with escape sequences": altered("UPDATE sessions SET updated_at = char(27) || '[2J' || char(10)"),
     "an id with escape sequences": altered("UPDATE sessions SET id = char(27) || '[2J'"),
-    "an id that is a path": altered("UPDATE sessions SET id = '../../outside/made'", "UPDATE branches SET session = '../../outside/made'"),
+    "an id that is a path": altered(
+        "UPDATE sessions SET id = '../../outside/made'", "UPDATE branches SET session = '../../outside/made'"
+    ),
     "no root": altered("DELETE FROM nodes WHERE kind = 'root'", lawless=True),
     "no nodes": altered("DELETE FROM nodes", lawless=True),
     "a value that is no JSON": _said("annotations", "value", "'x'"),
@@ -822,10 +987,14 @@ TAMPERED: dict[str, Callable[[Path], None]] = {
     "branches to nowhere": altered("UPDATE branches SET tip = 'nowhere'"),
     "no branches": altered("DELETE FROM branches"),
     "branches with escape sequences": altered("UPDATE branches SET name = char(27) || '[2J'"),
-    "a checkpoint that is no JSON": altered("INSERT INTO checkpoints SELECT id, session, 'x', '[', 'y' FROM nodes WHERE kind = 'call' LIMIT 1"),
+    "a checkpoint that is no JSON": altered(
+        "INSERT INTO checkpoints SELECT id, session, 'x', '[', 'y' FROM nodes WHERE kind = 'call' LIMIT 1"
+    ),
     "a view state that is no JSON": altered("INSERT INTO view_state SELECT id, 'api_base', 'x' FROM sessions"),
     "a view state that is elsewhere": altered(f"INSERT INTO view_state SELECT id, 'api_base', '\"{EVIL}\"' FROM sessions"),
     "a queue of other types": altered("INSERT INTO view_state SELECT id, 'queue:x', '3' FROM sessions"),
+    "a queue of a part that is none": altered("INSERT INTO view_state SELECT id, 'queue:x:main', '[3]' FROM sessions"),
+    "a branch in view that is a list": altered("INSERT INTO view_state SELECT id, 'branch', '[\"main\"]' FROM sessions"),
     "counts that are none": altered("UPDATE sessions SET nodes = -1, attempts = 9223372036854775807"),
     "a search index of noise": altered("UPDATE search_data SET block = x'ffffffffffffffffffff'"),
     "text that is no UTF-8": _said("nodes", "text", "CAST(x'fffe' AS TEXT)"),

@@ -36,7 +36,9 @@ class Child:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self.provider = Provider(log, environ)
+        self._begun = threading.Event()
         self._starting = asyncio.run_coroutine_threadsafe(self._start(main), self.loop)
+        assert self._begun.wait(20)  # what a test plants in this process from now on does not reach it
 
     async def _start(self, main: str) -> None:
         usual, provider.MAIN = provider.MAIN, main
@@ -45,8 +47,10 @@ class Child:
             await asyncio.sleep(0)
             while not starting.done() and (self.provider._child is None or self.provider._child.process is None):
                 await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)
         finally:
             provider.MAIN = usual
+            self._begun.set()
         await starting
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:

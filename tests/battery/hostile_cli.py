@@ -9,9 +9,9 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from foreign import column
@@ -65,7 +65,7 @@ class Job:
     words: tuple[str, ...]
     places: tuple[str, ...]
     stdin: str = ""
-    environ: tuple[tuple[str, str], ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
     plant: str = ""
 
 
@@ -81,10 +81,8 @@ def in_path(text: str) -> str:
 
 def jobs(notebook: Notebook, said: Said) -> Iterator[Job]:
     """Every command of one string, whose sessions, plans and files are in the notebook."""
-    kept, names = (
-        notebook.kept,
-        {place: in_argv(said(place)) for place in ("aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh", "ii", "jj")},
-    )
+    kept, places = notebook.kept, ("aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh", "ii", "jj")
+    names = {place: in_argv(said(place)) for place in places}
     flat = {place: name.replace("/", "|") for place, name in names.items()}
     told = ("sy", "ru", "pt", "re", "rs", "fk", "pr", "ca", "la", "no", "an", "gr", "vi", "ti", "pl", "ho", "or", "ss")
     yield Job("show", ("show", kept), told)
@@ -98,11 +96,8 @@ def jobs(notebook: Notebook, said: Said) -> Iterator[Job]:
     yield Job("sessions --search", ("sessions", "--search", names["aa"]), ("aa",))
     yield Job("sessions: an argument more", ("sessions", names["bb"]), ("bb",))
     yield Job("export markdown", ("export", kept, "--format", "markdown"), told)
-    yield Job(
-        "export attempts-csv",
-        ("export", kept, "--format", "attempts-csv"),
-        ("an", "gr", "ka", "fa", "st", "pk", "fi", "mr", "pl", "fl"),
-    )
+    row = ("an", "gr", "ka", "fa", "st", "pk", "fi", "mr", "pl", "fl")
+    yield Job("export attempts-csv", ("export", kept, "--format", "attempts-csv"), row)
     yield Job("export session-jsonl", ("export", kept, "--format", "session-jsonl"), ("re", "an", "fi", "br", "ti"))
     yield Job("export -o", ("export", kept, "--format", "markdown", "-o", in_path(said("cc"))), ("cc",))
     yield Job("export -o: no folder", ("export", kept, "--format", "markdown", "-o", f"no-such/{in_path(said('dd'))}"), ("dd",))
@@ -114,7 +109,7 @@ def jobs(notebook: Notebook, said: Said) -> Iterator[Job]:
     yield Job("run --model", ("run", "zz-plan", "--model", flat["jj"]), ("jj",))
     yield Job("run --model sim/", ("run", "zz-plan", "--model", f"sim/{names['jj']}"), ("jj",))
     yield Job("run --model scripted/", ("run", "zz-plan", "--model", f"scripted/no-such/{names['jj']}"), ("jj",))
-    yield Job("run --api-base", ("run", "zz-plan", "--model", "openai/x", "--api-base", f"http://{names['aa']}"), ())
+    yield Job("run --api-base", ("run", "zz-plan", "--model", "openai/x", "--api-base", names["aa"]), ())
     yield Job("run", ("run", "lifelines-10", "--limit", "2", "--model", f"scripted/{notebook.script}"), ("sc",))
     yield Job("run --json", ("run", "zz-plan", "--model", f"scripted/{notebook.script}", "--json"), ("sc",))
     yield Job("run: a bad plan", ("run", "zzz-bad"), ("bp",))
@@ -134,41 +129,30 @@ def jobs(notebook: Notebook, said: Said) -> Iterator[Job]:
         yield Job(f"import: {what}", ("import", file), (place,))
     yield Job("parse", ("parse",), ("pa",), json.dumps({"text": f"ACTION: ANSWER\nANSWER: {said('pa').strip()}"}))
     yield Job("grade", ("grade",), ("ty",), json.dumps({"type": said("ty"), "key": "1"}))
-    yield Job("verify", ("verify",), ("x0",), environ=(("LIFELINE_DB", tampered(notebook, said)),))
-    for words in (("sessions",), ("show", kept), ("export", "--format", "markdown"), ("export", "--format", "attempts-csv")):
-        there = ("x0",) if words != ("sessions",) else ("x0", "x1", "x2", "x3")
-        yield Job(
-            f"a notebook of others: {' '.join(words[:1] + words[2:])}",
-            words,
-            there,
-            environ=(("LIFELINE_DB", tampered(notebook, said)),),
-        )
-    yield Job(
-        "doctor",
-        ("doctor",),
-        ("ff", "gg"),
-        environ=(("LIFELINE_DB", f"no-such/{in_path(said('ff'))}"), ("LIFELINE_HOME", in_path(said("gg")))),
-    )
-    yield Job(
-        "doctor: config", ("doctor",), ("th",), environ=(("LIFELINE_HOME", settings(notebook, f"theme = {in_yaml(said('th'))}\n")),)
-    )
+    others = {"LIFELINE_DB": tampered(notebook, said)}
+    yield Job("verify", ("verify",), ("x0",), environ=others)
+    yield Job("a notebook of others: sessions", ("sessions",), ("x0", "x1", "x2", "x3"), environ=others)
+    for words in (("show", kept), ("export", "--format", "markdown"), ("export", "--format", "attempts-csv")):
+        yield Job(f"a notebook of others: {words[-1] if words[1] != kept else 'show'}", words, ("x0",), environ=others)
+    nowhere = {"LIFELINE_DB": f"no-such/{in_path(said('ff'))}", "LIFELINE_HOME": in_path(said("gg"))}
+    yield Job("doctor", ("doctor",), ("ff", "gg"), environ=nowhere)
+    yield Job("doctor: config", ("doctor",), ("th",), environ=settings(notebook, f"theme = {in_yaml(said('th'))}\n"))
     yield Job("models", ("models",), ("al", "am"))
     yield Job("models --json", ("models", "--json"), ("al", "am"))
     yield Job("probe", ("probe", "--model", flat["hh"]), ("hh",))
     yield Job("--db: no such file", ("--db", f"no-such/{in_path(said('aa'))}", "sessions"), ("aa",))
     yield Job("--db: no notebook", ("--db", notebook.script, "sessions"), ("sc",))
-    bad = {"a value": f"glyphs = {in_yaml(said('gl'))}\n", "a field": f"{in_yaml(said('fd'))} = 1\n"}
-    for (what, text), place in zip(bad.items(), ("gl", "fd"), strict=True):
-        yield Job(f"config: {what}", ("models",), (place,), environ=(("LIFELINE_HOME", settings(notebook, text)),))
+    yield Job("config: a value", ("models",), ("gl",), environ=settings(notebook, f"glyphs = {in_yaml(said('gl'))}\n"))
+    yield Job("config: a field", ("models",), ("fd",), environ=settings(notebook, f"{in_yaml(said('fd'))} = 1\n"))
     yield Job("a fault of our own", ("doctor",), ("fa",), plant=FAULT.format(said("fa")))
 
 
-def settings(notebook: Notebook, text: str) -> str:
-    """A folder with a config of its own."""
-    number = len(list(notebook.home.glob("config-*")))
-    (place := notebook.home / f"config-{number}").mkdir()
+def settings(notebook: Notebook, text: str) -> dict[str, str]:
+    """A folder of its own for a config."""
+    place = notebook.home / f"config-{len(list(notebook.home.glob('config-*')))}"
+    place.mkdir()
     (place / "config.toml").write_text(text)
-    return str(place)
+    return {"LIFELINE_HOME": str(place)}
 
 
 def refused(notebook: Notebook, said: Said) -> Iterator[tuple[str, str, str]]:
@@ -191,34 +175,30 @@ def refused(notebook: Notebook, said: Said) -> Iterator[tuple[str, str, str]]:
         yield what[:2], what[3:], str(file)
 
 
+IDS = {
+    "nodes": ("id", "session", "parent", "root"),
+    "annotations": ("id", "session", "node"),
+    "branches": ("session", "tip", "name"),
+    "sessions": ("id",),
+}
+
+
 def tampered(notebook: Notebook, said: Said) -> str:
     """A notebook whose maker went round the store: hostile ids, names and times in its very columns."""
-    path = notebook.home / f"others-{said.n}.db"
-    if path.exists():
-        return str(path)
+    path = notebook.home / "others.db"
     with closing(sqlite3.connect(notebook.db)) as there, closing(sqlite3.connect(path)) as here:
         there.backup(here)
-        for table in ("nodes", "annotations", "branches", "checkpoints", "view_state"):
-            for (name,) in here.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table,)
-            ).fetchall():
-                here.execute(f"DROP TRIGGER {name}")
-        for table in ("nodes", "annotations", "branches"):
-            here.execute(f"DELETE FROM {table} WHERE session <> ?", (notebook.kept,))
-        here.execute("DELETE FROM sessions WHERE id <> ?", (notebook.kept,))
-        ids = {
-            "nodes": ("id", "session", "parent", "root"),
-            "annotations": ("id", "session", "node"),
-            "branches": ("session", "tip"),
-            "sessions": ("id",),
-        }
-        for table, columns in ids.items():
+        triggers = here.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            here.execute(f"DROP TRIGGER {name}")
+        for table, columns in IDS.items():
+            here.execute(f"DELETE FROM {table} WHERE {'id' if table == 'sessions' else 'session'} <> ?", (notebook.kept,))
             for each in columns:
                 here.execute(f"UPDATE {table} SET {each} = {each} || ?", (column(said("x0")),))
-        here.execute("UPDATE branches SET name = name || ?", (column(said("x0")),))
-        here.execute(
-            "UPDATE sessions SET title = ?, model = ?, updated_at = ?", [column(said(place)) for place in ("x1", "x2", "x3")]
-        )
+        row = [column(said(place)) for place in ("x1", "x2", "x3")]
+        here.execute("UPDATE sessions SET title = ?, model = ?, updated_at = ?", row)
+        for _, sql in triggers:
+            here.execute(sql)
         here.commit()
     return str(path)
 
@@ -229,10 +209,9 @@ def displayed(home: Path, todo: list[tuple[Notebook, Job]], plant: str = "") -> 
     for number, (notebook, job) in enumerate(todo):
         stdin = home / f"stdin-{number}"
         stdin.write_text(job.stdin)
-        environ = {**notebook.environ, **dict(job.environ)}
-        rows.append(
-            {"place": str(notebook.home), "words": job.words, "stdin": str(stdin), "environ": environ, "plant": plant + job.plant}
-        )
+        environ = {**notebook.environ, **job.environ}
+        asked = {"place": str(notebook.home), "words": job.words, "stdin": str(stdin), "environ": environ}
+        rows.append({**asked, "plant": plant + job.plant})
     file = home / "jobs.json"
     file.write_text(json.dumps(rows))
     with Tape(plant=FORKS, size=(200, 50), JOBS=str(file)) as terminal:

@@ -22,7 +22,6 @@ from textual.widgets import (
     Header,
     Input,
     Label,
-    Link,
     ListItem,
     ListView,
     Log,
@@ -123,7 +122,6 @@ KINDS: Mapping[str, Callable[[str], Widget]] = {
     "checkbox": lambda text: Checkbox(marked(text)),
     "radio button": lambda text: RadioButton(marked(text)),
     "list": lambda text: ListView(ListItem(Label(Content(text)))),
-    "link": lambda text: Link(Content(text), url="http://evil.example/"),  # type: ignore[arg-type]
     "placeholder": lambda text: Placeholder(Content(text)),  # type: ignore[arg-type]
     "pretty": lambda text: Pretty([text]),
     "border title": titled,

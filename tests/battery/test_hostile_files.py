@@ -7,6 +7,7 @@ refused with exit 2 and one line; nothing of it is in the notebook, and nothing 
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import hashlib
 import io
@@ -20,8 +21,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -36,19 +37,28 @@ from command_line import lifeline
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from table import ROOT, Table, command, sized
+from terminals import Terminal
 
+from lifeline_tui import loading
+from lifeline_tui import plans as plans_
+from lifeline_tui.config import Config
 from lifeline_tui.config import parse as parse_config
-from lifeline_tui.core.nodes import canonical
-from lifeline_tui.core.template import TemplateError, render
+from lifeline_tui.core import wording
+from lifeline_tui.core.nodes import Origin, Span, canonical
+from lifeline_tui.core.template import Template, TemplateError, render
+from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.exporters import exporter
 from lifeline_tui.headless import replay_recorded
+from lifeline_tui.importers import fitting, session_jsonl
 from lifeline_tui.importers.session_jsonl import read as read_session
 from lifeline_tui.interventions import scriptable
+from lifeline_tui.lab import Lab
 from lifeline_tui.loading import BadFile, parse
 from lifeline_tui.packs import check_pack, load_pack
 from lifeline_tui.plans import parse as parse_plan
-from lifeline_tui.store import Reader, Store, StoreError
+from lifeline_tui.store import Reader, Store, StoreError, database
+from lifeline_tui.store.database import Database
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.protocol import SubjectError
 from lifeline_tui.subjects.scripted import read_script
@@ -73,7 +83,11 @@ class Place:
     def __post_init__(self) -> None:
         for name in ("home", "base", "in", "outside"):
             (self.folder / name).mkdir(parents=True)
-        for name, text in (("canary.txt", f"secret: {CANARY}\n"), ("canary.yaml", f"- {CANARY}\n"), ("plan.yaml", f"name: {CANARY}\n")):
+        for name, text in (
+            ("canary.txt", f"secret: {CANARY}\n"),
+            ("canary.yaml", f"- {CANARY}\n"),
+            ("plan.yaml", f"name: {CANARY}\n"),
+        ):
             (self.outside / name).write_text(text)
         (self.folder / "session.jsonl").write_text("".join(f"{line}\n" for line in self.lines))
         shutil.copy(self.good, self.notebook)
@@ -251,7 +265,8 @@ class Judge:
         self.counts["commands"] += 1
         said = f"{bomb.name}: {' '.join(words)}: exit {done.code}, {done.out[:200]!r} {done.err[-700:]!r}"
         extra = done.cpu - start
-        self.most["ms"] = max(self.most["ms"], int(extra * 1000))
+        if done.kilobytes:
+            self.most["ms"] = max(self.most["ms"], int(extra * 1000))
         self.most["MB"] = max(self.most["MB"], done.kilobytes // 1000)
         if "Traceback" in done.err:
             self.fault("tracebacks", said)
@@ -268,8 +283,11 @@ class Judge:
         if CANARY in done.out + done.err:
             self.fault("files outside made, changed or read", said)
         for event in done.events:
-            kind = "connections or processes" if event.startswith(("socket", "subprocess", "os.fork", "os.exec", "os.posix", "os.system", "ctypes", "urllib"))\
+            kind = (
+                "connections or processes"
+                if event.startswith(("socket", "subprocess", "os.fork", "os.exec", "os.posix", "os.system", "ctypes", "urllib"))
                 else "files outside made, changed or read"
+            )
             self.fault(kind, f"{event}: {said}")
 
     def fault(self, word: str, said: str) -> None:
@@ -278,7 +296,7 @@ class Judge:
 
     @property
     def found(self) -> int:
-        return sum(self.counts[word] for word in FAULTS)
+        return len(self.faults)
 
 
 FAULTS = (
@@ -521,18 +539,19 @@ SLOW = ("MB", "GB", "million", "000", "too many", "pipe", "costly", "terabyte", 
 
 
 def reported(table: Table, check: str, judge: Judge, size: str) -> None:
-    """Raw counts, and the most that a single command took."""
-    table.row(f"HOSTILE FILES: {check}", judge.counts)
-    if judge.most["MB"]:
-        most = {f"ms of processor time at the most beyond the start ({size})": judge.most["ms"], f"MB at the most ({size})": judge.most["MB"]}
-        table.row(f"HOSTILE FILES: {check}, in processes of their own", most)
+    """Raw counts, and the most that a single command took in a process of its own."""
+    most = {
+        f"ms of processor time at the most beyond the start ({size})": judge.most["ms"],
+        f"MB at the most ({size})": judge.most["MB"],
+    }
+    table.row(f"HOSTILE FILES: {check}", {**judge.counts, **(most if judge.most["MB"] else {})})
     assert not judge.faults, "\n".join(judge.faults)
 
 
 DOORS = {"plans": plans, "packs": packs, "templates": templates, "configs": configs, "scripts": scripts, "sessions": sessions}
 
 
-@sized(fast=6, long=2, shards=SHARDS)
+@sized(fast=4, long=2, shards=SHARDS)
 def test_a_bomb_is_refused_at_once_and_does_nothing_else(
     place: Place, rounds: int, chance: random.Random, request: pytest.FixtureRequest, table: Table
 ) -> None:
@@ -544,7 +563,9 @@ def test_a_bomb_is_refused_at_once_and_does_nothing_else(
             with Starter() as starter:
                 blown(place, part(list(door()), request, rounds, chance), starter, judge)
     if size == "fast":
-        few = [bomb for bomb in (*plans(), *sessions()) if bomb.name in ("plan: merge bomb", "session: a body of 20 MB of brackets")]
+        few = [
+            bomb for bomb in (*plans(), *sessions()) if bomb.name in ("plan: merge bomb", "session: a body of 20 MB of brackets")
+        ]
         with Starter() as starter:
             blown(place, [replace(bomb, words=bomb.words[:1]) for bomb in few], starter, judge)
     reported(table, "bombs at every door", judge, size)
@@ -606,7 +627,9 @@ def changed_session(draw: st.DrawFn, lines: list[str]) -> bytes:
     rows = [json.loads(line) for line in lines[:-1]]
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(rows) - 1))
-        match draw(st.sampled_from(("value", "value", "value", "drop line", "double line", "change lines over", "another's value"))):
+        match draw(
+            st.sampled_from(("value", "value", "value", "drop line", "double line", "change lines over", "another's value"))
+        ):
             case "value":
                 *above, last = draw(st.sampled_from(list(places(rows[at]))))
                 _within(rows[at], above)[last] = copy.deepcopy(draw(st.sampled_from(bombs.VALUES)))
@@ -626,7 +649,9 @@ def changed_session(draw: st.DrawFn, lines: list[str]) -> bytes:
         with suppress(KeyError, TypeError, AttributeError, ValueError):
             return _file(bombs.careful([*changed, ""]))
     at = draw(st.integers(0, len(changed) - 1))
-    old, new = draw(st.sampled_from(((":", ": "), ("{", '{"kind":"x",'), ("\":", "\" :"), ("a", "\\u0061"), ("", ""), ("", ""), ("0", "0.0"))))
+    old, new = draw(
+        st.sampled_from(((":", ": "), ("{", '{"kind":"x",'), ('":', '" :'), ("a", "\\u0061"), ("", ""), ("", ""), ("0", "0.0")))
+    )
     changed[at] = changed[at].replace(old, new, 1) if old else changed[at]
     return _file(bombs.closed(changed))
 
@@ -660,16 +685,17 @@ def takers(place: Place) -> dict[str, tuple[st.SearchStrategy[bytes], Take]]:
         try:
             with Store(place.notebook) as store:
                 session, _ = read_session(store, path, scriptable())
+            with Reader(place.notebook) as reader:
+                assert verify(reader, digest_of=call_digest) == [], "taken in, and not sound"
+                out = io.StringIO()
+                exporter("session-jsonl")(reader, [session], out, False)
+                assert out.getvalue().encode() == data, "taken in otherwise than written"
+                list(replay_recorded(reader, session, None, True))
         except (BadFile, StoreError):
             assert place.rows() == place.before, "half imported"
             raise
-        with Reader(place.notebook) as reader:
-            assert verify(reader, digest_of=call_digest) == [], "taken in, and not sound"
-            out = io.StringIO()
-            exporter("session-jsonl")(reader, [session], out, False)
-            assert out.getvalue().encode() == data, "taken in otherwise than written"
-            list(replay_recorded(reader, session, None, True))
-        shutil.copy(place.good, place.notebook)
+        finally:
+            shutil.copy(place.good, place.notebook)
 
     def take_notebook(data: bytes) -> None:
         filed(data)
@@ -739,7 +765,9 @@ def fuzzed(place: Place, seconds: float, begin: int, kinds: Sequence[str] = (), 
     judge.counts = Counter({"files": 0, "taken": 0, "refused": 0, **dict.fromkeys(FUZZ_FAULTS, 0)})
     ends, last = time.monotonic() + seconds, b""
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
-    options = settings(max_examples=40, deadline=None, database=None, phases=phases, derandomize=False, suppress_health_check=list(HealthCheck))
+    options = settings(
+        max_examples=20, deadline=None, database=None, phases=phases, derandomize=False, suppress_health_check=list(HealthCheck)
+    )
     every = {kind: taker for kind, taker in takers(place).items() if not kinds or kind in kinds}
     for number in count(begin):
         kind, (files, take) = list(every.items())[number % len(every)]
@@ -768,9 +796,248 @@ def fuzzed(place: Place, seconds: float, begin: int, kinds: Sequence[str] = (), 
 FUZZ_FAULTS = ("tracebacks", "over a second", "half imported", "taken in, and not sound", "taken in otherwise than written")
 
 
-@sized(fast=2, long=3600, shards=SHARDS)
-def test_whatever_is_in_a_file_it_is_taken_or_refused(place: Place, rounds: int, request: pytest.FixtureRequest, table: Table) -> None:
+@sized(fast=1, long=3600, shards=SHARDS)
+def test_whatever_is_in_a_file_it_is_taken_or_refused(
+    place: Place, rounds: int, request: pytest.FixtureRequest, table: Table
+) -> None:
     fast = request.node.callspec.id == "fast"
-    judge = fuzzed(place, rounds, 0 if fast else int(os.environ.get("LIFELINE_SEED", "0")) or random.SystemRandom().randrange(1 << 40))
+    judge = fuzzed(
+        place, rounds, 0 if fast else int(os.environ.get("LIFELINE_SEED", "0")) or random.SystemRandom().randrange(1 << 40)
+    )
     table.row("HOSTILE FILES: real files changed at random", judge.counts)
     assert not judge.faults, "\n".join(judge.faults)
+
+
+# Taken up, as the app does, to go on with
+
+
+async def _taken_up(db: Path) -> None:
+    lab = Lab(Config(), db, paced=False)
+    try:
+        for row in lab.rows(hidden=True):
+            session = await lab.open(row.id)
+            try:
+                session.state()
+                session.rendered(session.tip)
+            finally:
+                await session.close()
+    finally:
+        await lab.close()
+
+
+def taken_up(place: Place, chosen: Sequence[Bomb]) -> Judge:
+    """Every session of every notebook opened to go on with it: it opens, or a sentence says why not."""
+    judge = Judge()
+    for bomb in chosen:
+        judge.counts["bombs"] += 1
+        bomb.lay(place)
+        before, begun = place.laid(), time.process_time()
+        done = Outcome(0, "", "", 0)
+        try:
+            asyncio.run(_taken_up(place.folder / "in" / "bomb.db"))
+        except REFUSALS as error:
+            done.err = visible(str(error))
+        except Exception as error:
+            done.err = f"Traceback: {error!r}"
+        done.cpu = time.process_time() - begun
+        judge.judge(replace(bomb, wanted="any"), ("open",), done, 0)
+        if "sealed anew" in bomb.name and not done.err:
+            judge.fault("answered otherwise", f"{bomb.name}: it can be gone on with")
+        if (after := place.laid()) != before:
+            judge.fault("files outside made, changed or read", f"{bomb.name}: {set(after.items()) ^ set(before.items())}")
+        place.clear()
+    return judge
+
+
+@sized(fast=6, long=2, shards=SHARDS)
+def test_a_session_of_somebody_elses_notebook_opens_or_says_why_not(
+    place: Place, rounds: int, chance: random.Random, request: pytest.FixtureRequest, table: Table
+) -> None:
+    judge = taken_up(place, part(list(notebooks()), request, rounds, chance))
+    reported(table, "notebooks taken up", judge, request.node.callspec.id)
+
+
+def test_a_planted_bug_in_taking_a_notebook_up_is_found(place: Place, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
+    chosen = called((notebooks(),), "notebook tampered with: a body that is a list")
+    assert taken_up(place, chosen).found == 0
+    monkeypatch.setattr(Reader, "_read", lambda self, to, rows: [to(row) for row in rows])
+    found = taken_up(place, chosen).found
+    assert found
+    table.caught("HOSTILE FILES: notebooks taken up", "a row is taken for what it should be", found)
+
+
+# In the app, where a person would meet them
+
+
+def in_a_terminal(place: Place, rounds: int, plant: str = "") -> Counter[str]:
+    """The app opened on bombs: it says what is wrong and can be left, the terminal as it was; with a bad config it does not open."""
+    counts = Counter({"opened in a terminal": 0, "nothing said": 0, "not left in peace": 0})
+    cases: list[tuple[Callable[[Place], object], tuple[str, ...], bytes, int]] = [
+        (written("in/bomb.yaml", bombs.YAML["alias"]), ("--plan", f"{IN}.yaml"), b"alias", 0),
+        (written("base/config.toml", b'api_key = "x"\n'), (), b"environment", 2),
+        (notebook(bombs.FOREIGN["sessions is a view that never ends"]), ("{session}", *DB), b"sessions", 0),
+    ]
+    for lay, words, said, code in cases[:rounds]:
+        lay(place)
+        counts["opened in a terminal"] += 1
+        with Terminal("open", *filled(words, place), plant=plant, size=(220, 50), **place.environ) as terminal:
+            with suppress(AssertionError):
+                terminal.read(
+                    lambda said=said, terminal=terminal: said in terminal.out or terminal.process.poll() is not None, "words", 15
+                )
+            ended = terminal.process.poll() is not None
+            counts["nothing said"] += said not in terminal.out
+            if not ended:
+                terminal.send(b"\x11")
+            with suppress(AssertionError):
+                terminal.ended()
+            left = terminal.process.returncode == code and b"Traceback" not in terminal.out
+            counts["not left in peace"] += not (left and (ended or terminal.given_back))
+        place.clear()
+    return counts
+
+
+@sized(fast=1, long=3, shards=1)
+def test_the_app_says_what_is_wrong_with_a_file_and_goes_on(place: Place, rounds: int, table: Table) -> None:
+    counts = in_a_terminal(place, rounds)
+    table.row("HOSTILE FILES: bombs in the app", counts)
+    assert counts["nothing said"] == counts["not left in peace"] == 0
+
+
+# Planted bugs
+
+
+def called(doors: Iterable[Iterator[Bomb]], *names: str) -> list[Bomb]:
+    found = [bomb for door in doors for bomb in door if bomb.name in names]
+    assert len(found) == len(names)
+    return found
+
+
+def _aliases(patch: pytest.MonkeyPatch) -> None:
+    true = loading._forbidden
+    patch.setattr(loading, "_forbidden", lambda event, *rest: "" if getattr(event, "anchor", None) else true(event, *rest))
+
+
+def _steered(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(plans_.SAMPLING, "api_base", lambda entry, name: entry.text(name))
+    patch.setattr(fitting, "SAMPLED", (*fitting.SAMPLED, "api_base"))
+
+
+def _formatted(patch: pytest.MonkeyPatch) -> None:
+    def render(template: Template, values: dict[str, Any]) -> tuple[Span, ...]:
+        return (Span(template.text.format(**values), Origin.TEMPLATE),)
+
+    patch.setattr(wording, "render", render)
+
+
+def _by_line(patch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def writing(self: Database, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        yield self.conn
+
+    patch.setattr(Database, "writing", writing)
+
+
+def _anywhere(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loading, "_leads", lambda file: file)
+
+
+def _endless(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loading, "MAX_DEPTH", 10**9)
+
+
+PLANTED: list[tuple[str, Callable[[pytest.MonkeyPatch], None], tuple[str, ...]]] = [
+    ("YAML's aliases are let through", _aliases, ("plan: alias for a list", "plan: anchor that nobody needs")),
+    ("YAML may be of any depth", _endless, ("plan: 30,000 open brackets",)),
+    ("a file may set an API base", _steered, ("plan: api_base of the subject", "session: api_base of the subject")),
+    ("templates are filled in by str.format", _formatted, ("odd template: formats of other languages",)),
+    ("an import is no transaction", _by_line, ("session: another digest",)),
+    ("a link may lead out of the user's folder", _anywhere, ("own plan's place: a link to a good file outside",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("bug", "plant", "names"),
+    [pytest.param(*case, id=case[0], marks=pytest.mark.slow if case[1] is _endless else ()) for case in PLANTED],
+)
+def test_a_planted_bug_in_a_door_is_found(
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    table: Table,
+    bug: str,
+    plant: Callable[[pytest.MonkeyPatch], None],
+    names: tuple[str, ...],
+) -> None:
+    chosen = called((plans(), templates(), sessions()), *names)
+    assert blown(place, chosen, here).found == 0
+    plant(monkeypatch)
+    found = blown(place, chosen, here).found
+    assert found
+    table.caught("HOSTILE FILES: bombs at every door", bug, found)
+
+
+TALKING = """
+import socket
+import lifeline_tui.loading as loading
+read = loading.load
+def load(path):
+    with socket.socket() as out:
+        out.connect_ex(("127.0.0.1", 9))
+    open(os.path.join(os.environ["HOME"], "..", "outside", "made"), "w").close()
+    return read(path)
+loading.load = load
+"""
+
+
+def test_a_planted_bug_in_a_process_of_its_own_is_found(place: Place, table: Table) -> None:
+    with Starter(TALKING) as starter:
+        judge = blown(place, [replace(bomb, words=bomb.words[:1]) for bomb in called((plans(),), "plan: alias")], starter)
+    for fault, bug in (
+        ("connections or processes", "a loader connects"),
+        ("files outside made, changed or read", "a loader writes elsewhere"),
+    ):
+        assert judge.counts[fault]
+        table.caught("HOSTILE FILES: bombs at every door", bug, judge.counts[fault])
+
+
+def test_a_planted_bug_in_a_notebook_is_found(place: Place, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
+    chosen = called((notebooks(),), "notebook written: a trigger that writes")
+    assert blown(place, chosen, here).found == 0
+    monkeypatch.setattr(database, "_check_schema", lambda *_, **__: None)
+    found = blown(place, chosen, here).found
+    assert found
+    table.caught("HOSTILE FILES: notebooks that are not ours", "nobody looks whose tables and triggers they are", found)
+
+
+def _any_spelling(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(session_jsonl, "_object", lambda line, path, number: json.loads(line))
+
+
+def _any_value(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loading.Entry, "_scalar", lambda entry, wanted: entry.value)
+
+
+@pytest.mark.parametrize(
+    ("bug", "plant", "kind"),
+    [
+        ("a line may be spelled in any way", _any_spelling, "session"),
+        ("a text may be a list", _any_value, "plan"),
+    ],
+)
+def test_a_planted_bug_is_found_by_files_at_random(
+    place: Place, monkeypatch: pytest.MonkeyPatch, table: Table, bug: str, plant: Callable[[pytest.MonkeyPatch], None], kind: str
+) -> None:
+    plant(monkeypatch)
+    judge = fuzzed(place, 20, 7, [kind], shrink=False)
+    assert judge.found
+    table.caught("HOSTILE FILES: real files changed at random", bug, f"after {judge.counts['files']} files")
+
+
+def test_a_planted_bug_in_the_app_is_found(place: Place, table: Table) -> None:
+    counts = in_a_terminal(place, 1, "import lifeline_tui.lab as lab\nlab.Lab.plan = lambda self, name: {}[name]\n")
+    assert counts["not left in peace"]
+    table.caught("HOSTILE FILES: bombs in the app", "a bad plan breaks the app", counts["not left in peace"])
+
+
+def test_what_a_plan_may_set_of_a_subject_is_what_an_import_may() -> None:
+    assert set(plans_.SAMPLING) == set(fitting.SAMPLED)

@@ -19,7 +19,7 @@ import foreign
 import pytest
 from app_cases import rest
 from hostile import HOSTILE
-from hostile_cli import displayed, jobs
+from hostile_cli import displayed, in_argv, jobs
 from hostile_hands import FAULTS, KEYS, Eyes, Here, Tape, There, Watched, bytes_of, painted, unpainted
 from hostile_walk import START, Notebook, Said, walk
 from hostile_widgets import PLACES, Careless
@@ -123,7 +123,21 @@ async def terminals(home: Path, said: list[Said], plant: str = "", brief: bool =
             written = eyes.written(each, bytes(terminal.out), usual)
             eyes.counts["unapproved bytes"] += abs(len(written.copied) - hands.copies)
         eyes.counts["strings"] += 1
+        if not brief:
+            await opened(notebook, each, eyes, usual, plant)
     return eyes
+
+
+async def opened(notebook: Notebook, said: Said, eyes: Eyes, usual: Counter[str], plant: str) -> None:
+    """The app in a terminal, opened on what is not there."""
+    asked = {"session os": ("open", in_argv(said("os"))), "plan op": ("open", "--plan", in_argv(said("op")).replace("/", "|"))}
+    for what, words in asked.items():
+        with Tape(*words, plant=plant, size=There.size, **notebook.environ) as terminal:
+            await There(terminal, said, eyes).see(f"notification: no such {what}")
+            terminal.rest()
+            terminal.send(b"q")
+            eyes.counts["not given back"] += terminal.ended() != 0 or not terminal.given_back
+            eyes.written(said, bytes(terminal.out), usual)
 
 
 def commands(home: Path, said: list[Said], plant: str = "") -> Eyes:
@@ -179,7 +193,7 @@ async def clicked(pilot: Pilot[None], strips: list[Strip]) -> int:
     return len(places)
 
 
-LINE = ("x" * 9 + "\u202e") * 500_000
+LINE = ("x" * 99 + "\u202e") * 50_000
 BIG = {
     "a line of 5 MB": LINE,
     "3,000 headings": "".join(f"# Heading {n}\n\n[x](http://evil/{n}) list[int] \x1b[2J\n\n" for n in range(3000)),
@@ -233,7 +247,6 @@ def slow(home: Path, texts: dict[str, str], plant: str = "") -> Counter[str]:
                 took = terminal.worked - before
                 counts["hangs"] += took > ANSWER or len(terminal.out) == since
                 counts["slowest, in ms"] = max(counts["slowest, in ms"], round(took * 1000))
-                if took > 0.5 or len(terminal.out) == since: print(number, key, took, len(terminal.out) - since)
                 counts["keys"] += 1
             terminal.send(b"q")
             terminal.ended()
@@ -344,6 +357,29 @@ def test_a_fault_of_the_app_and_a_server_speak_plainly(home: Path, table: Table)
 
 
 @pytest.mark.slow
+def test_a_text_too_long_to_be_edited_in_place_is_edited_outside(home: Path) -> None:
+    (home / "editor").write_text("#!/bin/sh\nprintf 'edited outside' > \"$1\"\n")
+    (home / "editor").chmod(0o700)
+    notebook = Notebook(home)
+    session = foreign.write(home / "long.jsonl", lambda place: "x" * 200_000 if place == "re" else place)
+    with Store(notebook.db) as store:
+        read(store, home / "long.jsonl")
+    with Tape("open", session, size=There.size, EDITOR=str(home / "editor"), **notebook.environ) as terminal:
+        terminal.read(lambda: terminal.shows("? help"))
+        terminal.rest()
+        terminal.send(b"e")
+        terminal.read(lambda: terminal.shows("200,000 characters, too many to be edited here"))
+        terminal.rest()
+        since = len(terminal.out)
+        terminal.send(b"\x0f")
+        terminal.read(lambda: terminal.shows("14 characters", since) and terminal.shows("edited outside", since))
+        terminal.rest()
+        since = len(terminal.out)
+        terminal.send(b"\x13")
+        terminal.read(lambda: terminal.shows("edited outside", since) and terminal.shows("? help", since))
+
+
+@pytest.mark.slow
 def test_no_text_is_so_long_that_a_key_waits(home: Path, table: Table) -> None:
     counts = slow(home, BIG)
     assert counts["hangs"] == counts["unapproved bytes"] == 0
@@ -357,6 +393,7 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard.Guarded, "get_line_filters", App.get_line_filters)
 
 
+@pytest.mark.slow
 async def test_without_the_guard_careless_widgets_are_obeyed(monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
     unguarded(monkeypatch)
     eyes = await kinds(some("\x1b]52", "[@click=app.planted]"))
@@ -372,6 +409,7 @@ async def test_a_notification_that_is_markup_ends_the_app(monkeypatch: pytest.Mo
     table.caught(f"HOSTILE TEXT: {len(PLACES)} kinds of careless widget", "notifications unguarded", "a crash")
 
 
+@pytest.mark.slow
 def test_words_of_the_command_line_that_are_not_made_visible_are_found(home: Path, table: Table) -> None:
     eyes = commands(home, some("\x1b]52"), RAW_WORDS)
     assert eyes.counts["unapproved bytes"] > 0

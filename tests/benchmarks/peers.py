@@ -8,7 +8,8 @@ stood behind them.  The same four checks are made of all:
 kill     ``kill -9`` at a random moment of a slow reply.  The question, and the words that had stood on the screen for 250 ms, are looked
          for in every cell of every SQLite file that the program has made: wherever they are, they count as kept.
 first    ``kill -9`` in the first start: at moments spread over the time to the first word, and, where there is strace, before writes
-         spread over all that it makes to its database.  Then it is started again, undisturbed, and must answer and keep the answer.
+         spread over all that it makes to its database (each once, where they are few).  Then it is started again, undisturbed, and
+         must answer and keep the answer.
 cancel   The program's own key, or control-c, at a random moment of a slow reply; then it is left by its own key, and looked into.
          elia has no key for it: there it is escape, which closes the chat, and with it the stream.
 hostile  One reply of strings that a terminal obeys, that hide or reorder text, or that toolkits take for markup.  A string is raw if any
