@@ -941,7 +941,7 @@ FOREIGN: dict[str, Callable[[Path], None]] = {
 }
 """Refused by whatever would write to them, and by whatever would read what is not ours in them."""
 
-TAMPERED: dict[str, Callable[[Path], None]] = {
+TAMPERED: dict[str, Callable[[Path], object]] = {
     "a page that points at itself": bytes_at((4096 + 8, b"\x00\x00\x00\x02")),
     "a terabyte of nothing": bytes_at(size=10**12),
     "a version below nought": altered("PRAGMA user_version = -1"),
@@ -960,7 +960,9 @@ TAMPERED: dict[str, Callable[[Path], None]] = {
     "a body of a million digits": _said("nodes", "body", '\'{"seed":' + "9" * 1_000_000 + "}'", "kind = 'root'"),
     "a body of other types": _said("nodes", "body", '\'{"parts":[{"spans":3,"kind":[]}],"plan":3,"puzzles":"x","spans":[[]]}\''),
     "a batch of none, sealed anew": resealed(("plan.presentation", "batch"), ("plan.batch_size", 0)),
-    "a plan of other types, sealed anew": resealed(("plan.then", [{"do": "workings", "each": 3, "when": 4}]), ("plan.scoring", {"right": "x"})),
+    "a plan of other types, sealed anew": resealed(
+        ("plan.then", [{"do": "workings", "each": 3, "when": 4}]), ("plan.scoring", {"right": "x"})
+    ),
     "an action nobody has, sealed anew": resealed(("plan.then", [{"do": "__import__"}]), ("plan.steps", [])),
     "a subject elsewhere, sealed anew": resealed(("params.api_base", EVIL), ("plan.subject", {"api_base": EVIL})),
     "a plan that never ends": _said(
@@ -974,8 +976,13 @@ TAMPERED: dict[str, Callable[[Path], None]] = {
     ),
     "a time with escape sequences": altered("UPDATE sessions SET updated_at = char(27) || '[2J' || char(10)"),
     "an id with escape sequences": altered("UPDATE sessions SET id = char(27) || '[2J'"),
-    "an id that is a path": altered(
-        "UPDATE sessions SET id = '../../outside/made'", "UPDATE branches SET session = '../../outside/made'"
+    "an id that is a path": lambda path: (
+        path.with_name(path.name + ".owners").mkdir(),
+        altered(
+            "UPDATE sessions SET id = '../../outside/canary.txt'",
+            "UPDATE nodes SET session = '../../outside/canary.txt'",
+            lawless=True,
+        )(path),
     ),
     "no root": altered("DELETE FROM nodes WHERE kind = 'root'", lawless=True),
     "no nodes": altered("DELETE FROM nodes", lawless=True),

@@ -17,38 +17,38 @@ def _table(**families: Sequence[str]) -> dict[str, str]:
 
 
 CSI = (
-    *("2J", "1;1H", "9999B", "5;5;7m", "0;0r", "65535b", "6n", ">c", "21t", "8;3;9t", "?1049$p", "?u", ">31u", "!p", "5i", "4h"),
+    *("2J", "1;1H", "5;5;7m", "0;0r", "65535b", "6n", ">c", "21t", "?1049$p", ">31u", "!p", "5i", "4h"),
     *("?5h", "?25l", "?1049h", "?1000h", "?2004l", "200~rm -rf /\x1b[201~"),
 )
-ESCAPES = ("c", "#8", "(0", "%G", "N", "Z", "7", "D")
+ESCAPES = ("c", "#8", "(0", "N", "Z", "7", "D")
 OSC = (
-    *("0;pwned", "2;pwned", "4;1;?", "8;;http://evil.example/", "9;pwned", "10;#000000", "11;?", "22;crosshair", f"52;c;{EVIL}"),
-    *("52;c;?", "133;A", "777;notify;a;b", "1337;SetBadgeFormat=eA==", "1337;RequestUpload=format=tgz", "1337;Copy=:eA=="),
+    *("0;pwned", "2;pwned", "4;1;?", "8;;http://evil.example/", "9;pwned", "11;?", "22;crosshair", f"52;c;{EVIL}"),
+    *("52;c;?", "777;notify;a;b", "1337;SetBadgeFormat=eA==", "1337;RequestUpload=format=tgz", ),
     "1337;File=inline=1:AAAA",
 )
 STRINGS = (
-    *("P$qm", "P+q544e", "P0;1|17/" + EVIL, "Pq#0;2;0;0;0#0~~", "Ptmux;\x1b\x1b]52;c;eA==\x07", "_Ga=T,f=24,s=1,v=1;AAAA"),
+    *("P$qm", "P+q544e", "P0;1|17/" + EVIL, "Ptmux;\x1b\x1b]52;c;eA==\x07", "_Ga=T,f=24,s=1,v=1;AAAA"),
     *("^pwned", "Xpwned"),
 )
-BIDI = [*"\u061c\u200e\u200f\u202a\u202b\u202e\u2066\u2069"]
-UNSEEN = [*"\u00ad\u034f\u115f\u180e\u200b\u200d\u2060\ufeff\u2028\u2029\ufff9\U0001bca0"]
+BIDI = [*"\u061c\u200f\u202a\u202e\u2066\u2069"]
+UNSEEN = [*"\u00ad\u034f\u115f\u200b\u200d\u2060\ufeff\u2028\u2029\U0001bca0"]
 MARKUP = (
     *(
         "[@click=app.planted]hit[/]",
         "[@click=screen.planted]hit[/]",
         "[@mouse.down=app.planted]hit[/]",
-        "\\[@click=app.planted]hit[/]",
+        ,
     ),
     *("[[@click=app.planted]hit[/]]", "[link=http://evil.example/]hit[/link]", "[/INST]", "list[int]", "[bold", "[]", "[/]"),
-    *("[$error]e[/]", "\\"),
+    *("\\"),
 )
 LINKS = (
-    *("[x](http://evil.example/)", "![x](http://evil.example/x.png)", "<http://evil.example/>", "<script>planted()</script>"),
-    *("</text><a href='//evil.example'>x", "]]><!--", "# heading", "```\nfence\n```", "| a | b |\n|---|---|"),
+    *("![x](http://evil.example/x.png)", "<http://evil.example/>", "<script>planted()</script>"),
+    *("</text><a href='//evil.example'>x", "# heading", "```\nfence\n```", "| a | b |\n|---|---|"),
 )
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|'x'!A0", "@SUM(1+1)", "\t=1+1", "\r=1+1")
 WORDS = (
-    *("{0.__class__}", "{{name}}", "%s%n%x", "$(id) `id` ${HOME}", "'; DROP TABLE nodes; --", "\\x1b[2J \\033[2J ^[[2J"),
+    *("{0.__class__}", "{{name}}", "$(id) `id` ${HOME}", "'; DROP TABLE nodes; --", "\\x1b[2J \\033[2J ^[[2J"),
     *("../../etc/passwd", "--help", ":smile: :skull:", "ACTION: LIFELINE"),
 )
 SHAPES = (

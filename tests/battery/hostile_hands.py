@@ -140,7 +140,7 @@ async def settled(pilot: Pilot[None]) -> None:
 class Here:
     """For an app in this process."""
 
-    size = (120, 42)
+    size = (120, 46)
 
     def __init__(self, pilot: Pilot[None], eyes: Eyes) -> None:
         self.pilot, self.app, self.eyes = pilot, pilot.app, eyes

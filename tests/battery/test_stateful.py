@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, WORDS, Voice, answers, plan, puzzles, writer
 from table import Table
@@ -106,6 +106,12 @@ def _in_the_suite(empty: Path, steps: Counter[str], sequence: Any) -> None:
     _run(empty, sequence, steps)
 
 
+@settings(max_examples=200, phases=[Phase.generate])
+@given(sequences(5, 12))
+def _caught(empty: Path, steps: Counter[str], sequence: Any) -> None:
+    _run(empty, sequence, steps)
+
+
 def test_whatever_is_done_the_notebook_says_what_was_done(empty: Path, table: Table) -> None:
     steps: Counter[str] = Counter()
     _in_the_suite(empty, steps)
@@ -146,7 +152,7 @@ def test_a_session_that_forgets_is_caught(
 ) -> None:
     monkeypatch.setattr(owner, name, bug)
     with pytest.raises((AssertionError, ExceptionGroup)):
-        _in_the_suite(empty, Counter())
+        _caught(empty, Counter())
     table.caught(STATEFUL, request.node.callspec.id, 1)
 
 
