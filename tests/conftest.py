@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from table import chance, printed, table  # noqa: E402
+from table import chance, printed, table
 
 __all__ = ["chance", "table"]
 

@@ -23,7 +23,7 @@ CSI = (
 ESCAPES = ("c", "#8", "(0", "N", "Z", "7", "D")
 OSC = (
     *("0;pwned", "2;pwned", "4;1;?", "8;;http://evil.example/", "9;pwned", "11;?", "22;crosshair", f"52;c;{EVIL}"),
-    *("52;c;?", "777;notify;a;b", "1337;SetBadgeFormat=eA==", "1337;RequestUpload=format=tgz", ),
+    *("52;c;?", "777;notify;a;b", "1337;SetBadgeFormat=eA==", "1337;RequestUpload=format=tgz"),
     "1337;File=inline=1:AAAA",
 )
 STRINGS = (
@@ -37,14 +37,18 @@ MARKUP = (
         "[@click=app.planted]hit[/]",
         "[@click=screen.planted]hit[/]",
         "[@mouse.down=app.planted]hit[/]",
-        ,
+        "[[@click=app.planted]hit[/]]",
     ),
-    *("[[@click=app.planted]hit[/]]", "[link=http://evil.example/]hit[/link]", "[/INST]", "list[int]", "[bold", "[]", "[/]"),
-    *("\\"),
+    *("[link=http://evil.example/]hit[/link]", "[/INST]", "list[int]", "[bold", "[]", "[/]", "\\"),
 )
 LINKS = (
-    *("![x](http://evil.example/x.png)", "<http://evil.example/>", "<script>planted()</script>"),
-    *("</text><a href='//evil.example'>x", "# heading", "```\nfence\n```", "| a | b |\n|---|---|"),
+    *(
+        "![x](http://evil.example/x.png)",
+        "<http://evil.example/>",
+        "<script>planted()</script>",
+        "</text><a href='//evil.example'>x",
+    ),
+    *("# heading", "```\nfence\n```", "| a | b |\n|---|---|"),
 )
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|'x'!A0", "@SUM(1+1)", "\t=1+1", "\r=1+1")
 WORDS = (

@@ -22,6 +22,7 @@ from textual._compositor import Compositor
 from textual._context import visible_screen_stack
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 from vt import Written
@@ -37,7 +38,7 @@ from lifeline_tui.tui.widgets.transcript import Transcript
 NOTHING: Counter[str] = Counter()
 FAULTS = ("missed", "unapproved bytes", "actions", "links")
 FORMS = ("ask", "export", "action_model")
-"""Workers that wait for a form."""
+"""Workers that wait while a form is open."""
 FRAMES = 0.06
 """Seconds: a few frames, and more than the start screen waits before it reads what is stored."""
 KEYS = {
@@ -130,7 +131,8 @@ async def settled(pilot: Pilot[None]) -> None:
         await pilot._wait_for_screen()
         await asyncio.sleep(0.001)
         screen = app.screen
-        busy = any(worker.is_running and worker.name not in FORMS for worker in app.workers)
+        waits = FORMS if isinstance(screen, ModalScreen) else ()
+        busy = any(worker.is_running and worker.name not in waits for worker in app.workers)
         busy |= any(node.message_queue_size for node in (app, *screen.walk_children(with_self=True)))
         busy |= isinstance(screen, RunScreen) and screen._due is not None
         screen._on_timer_update()
