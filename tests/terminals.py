@@ -31,9 +31,12 @@ def until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
 
 
 class Terminal:
-    """`out` is all that was written so far.  `plant` is code that breaks something first."""
+    """`out` is all that was written so far.  `plant` is code that breaks something first.  Where it does not control the process, that
+    is sent no signal by it."""
 
-    def __init__(self, *words: object, plant: str = "", size: tuple[int, int] = (100, 30), **more: str) -> None:
+    def __init__(
+        self, *words: object, plant: str = "", size: tuple[int, int] = (100, 30), controls: bool = True, **more: str
+    ) -> None:
         self.master, self.slave = pty.openpty()
         self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
@@ -45,7 +48,7 @@ class Terminal:
             stderr=self.slave,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "TERM": "xterm-256color", **more},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controls else None,
         )
 
     def __enter__(self) -> Terminal:

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 
 from ..config import Config
 from ..core.text import visible_line
-from .gone import Lasting
+from .gone import Lasting, watch
 from .guard import Guarded
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
@@ -93,6 +93,8 @@ class LifelineApp(Themed[None], Guarded[None]):
     def on_mount(self) -> None:
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._stopped, number)
+        if sys.__stdin__ and not self.is_headless:
+            watch(sys.__stdin__.fileno(), lambda: self.call_later(self._stopped, signal.SIGHUP))
         if self.config.theme and self.config.theme not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
             self.notify(f"The config names the theme {self.config.theme!r}; there are: {known}.", severity="warning", timeout=15)

@@ -42,11 +42,11 @@ WRONG = ("not saved", "terminal not given back", "wrong exit code", "tracebacks"
 class Ended(Terminal):
     """The app, or a run, on a notebook of its own, with half of a reply there."""
 
-    def __init__(self, folder: Path, plant: str, *, app: bool = True) -> None:
+    def __init__(self, folder: Path, plant: str, *, app: bool = True, controls: bool = True) -> None:
         self.db = folder / "notebook.db"
         self.db.unlink(missing_ok=True)
         words = ("open", "--plan", "lifelines-10") if app else ("run", "lifelines-10", "--json")
-        super().__init__(*words, "--model", script(folder, "- x"), "--db", self.db, plant=HANGING + plant)
+        super().__init__(*words, "--model", script(folder, "- x"), "--db", self.db, plant=HANGING + plant, controls=controls)
         if app:
             self.read(lambda: b"NEXT" in self.out, "the run screen")
             self.send(b"n")
@@ -89,9 +89,9 @@ def signalled(folder: Path, number: signal.Signals, plant: str = "", *, app: boo
         return it.left(128 + number)
 
 
-def hung_up(folder: Path, plant: str = "", *, app: bool = True) -> Counter[str]:
+def hung_up(folder: Path, plant: str = "", *, app: bool = True, controls: bool = True) -> Counter[str]:
     """The window is closed."""
-    with Ended(folder, plant, app=app) as it:
+    with Ended(folder, plant, app=app, controls=controls) as it:
         it.hang_up()
         return it.left(129, terminal=False)
 
@@ -139,12 +139,18 @@ def test_a_signal_saves_what_came_and_gives_the_terminal_back(
 
 
 @sized(fast=1, long=50)
-@pytest.mark.parametrize("app", [True, False], ids=["app", "run"])
-def test_a_closed_terminal_ends_it_with_everything_saved(tmp_path: Path, table: Table, app: bool, rounds: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "app", "controls"),
+    [("the app", True, True), ("a run", False, True), ("the app, which sends no signal,", True, False)],
+    ids=["app", "run", "silent"],
+)
+def test_a_closed_terminal_ends_it_with_everything_saved(
+    tmp_path: Path, table: Table, what: str, app: bool, controls: bool, rounds: int
+) -> None:
     counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
     for _ in range(rounds):
-        counts.update({"times": 1}, **hung_up(tmp_path, app=app))
-    table.row(f"signals: the terminal of {'the app' if app else 'a run'} closed in mid-stream", counts)
+        counts.update({"times": 1}, **hung_up(tmp_path, app=app, controls=controls))
+    table.row(f"signals: the terminal of {what} closed in mid-stream", counts)
     assert not any(counts[fault] for fault in WRONG), counts
 
 
@@ -186,6 +192,7 @@ def test_a_fault_of_its_own_is_told_without_locals_and_saves_everything(tmp_path
 
 NO_HANDLERS = "from lifeline_tui.tui import app\napp.SIGNALS = ()\n"
 NOT_HEEDED = "from lifeline_tui import cli\ncli.heed_signals = lambda: None\n"
+NOT_WATCHED = "from lifeline_tui.tui import app\napp.watch = lambda *given: None\n"
 NO_CODE = "from lifeline_tui.tui.app import LifelineApp\nLifelineApp._stopped = lambda self, number: self.exit()\n"
 LOCALS = "from textual.app import App\nfrom lifeline_tui.tui.guard import Guarded\nGuarded._fatal_error = App._fatal_error\n"
 
@@ -201,3 +208,10 @@ def test_a_careless_end_is_caught(tmp_path: Path, table: Table) -> None:
         found = sum(counts[fault] for fault in WRONG)
         assert found, bug
         table.caught(f"signals: {check}", bug, found)
+
+
+@pytest.mark.slow
+def test_an_app_that_outlives_its_terminal_is_caught(tmp_path: Path, table: Table) -> None:
+    counts = hung_up(tmp_path, NOT_WATCHED, controls=False)
+    assert counts["hung"]
+    table.caught("signals: the terminal of the app, which sends no signal, closed in mid-stream", "not watched", counts["hung"])
