@@ -90,6 +90,16 @@ async def test_models_offer_the_embedded_ones_first_and_then_keys(tmp_path: Path
         assert "sim/rational" in drawn(app)
 
 
+async def test_a_model_is_chosen_although_sessions_are_still_being_read(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        start = app.screen
+        assert isinstance(start, StartScreen)
+        await press(pilot, "m")
+        start.load()  # as its timer does when m came early
+        await press(pilot, "down", "enter")
+        assert app.model == "sim/rational"
+
+
 async def test_the_tour_shows_two_puppets_and_says_so_throughout(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await press(pilot, "t")

@@ -142,7 +142,7 @@ async def settled(pilot: Pilot[None]) -> None:
 class Here:
     """For an app in this process."""
 
-    size = (120, 46)
+    size = (120, 60)
 
     def __init__(self, pilot: Pilot[None], eyes: Eyes) -> None:
         self.pilot, self.app, self.eyes = pilot, pilot.app, eyes
@@ -251,7 +251,7 @@ class Tape(Terminal):
 class There:
     """For an app in a terminal of its own: all that it ever writes is read."""
 
-    size = (200, 50)
+    size = (200, 60)
 
     def __init__(self, terminal: Tape, said: Said, eyes: Eyes) -> None:
         self.terminal, self.said, self.eyes = terminal, said, eyes

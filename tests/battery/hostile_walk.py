@@ -24,7 +24,8 @@ SEARCHED = ("re", "no", "r5")
 
 def in_yaml(text: str) -> str:
     """`text` as a YAML scalar; half a pair of surrogates, which no file can hold, as the sign for what is missing."""
-    return '"' + "".join(f"\\U{ord(c) if not 0xD800 <= ord(c) < 0xE000 else 0xFFFD:08X}" for c in text) + '"'
+    spelled = (c if c.isascii() and c.isalnum() else f"\\U{0xFFFD if 0xD800 <= ord(c) < 0xE000 else ord(c):08X}" for c in text)
+    return f'"{"".join(spelled)}"'
 
 
 class Said:

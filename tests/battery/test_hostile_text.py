@@ -321,7 +321,6 @@ async def test_no_surface_of_the_app_obeys_a_text(
     table.row(f"HOSTILE TEXT: {len(eyes.surfaces)} surfaces of the app", eyes.counts)
 
 
-@pytest.mark.xfail(reason="in progress: the walk passes over one claim", strict=False)
 @sized(fast=1, long=12)
 async def test_no_terminal_is_sent_more_than_painting(
     rounds: int, home: Path, request: pytest.FixtureRequest, chance: random.Random, table: Table

@@ -66,7 +66,7 @@ class SessionsScreen(Screen[None]):
         self.query_one(OptionList).focus()
         self.load()
 
-    @work(exclusive=True)
+    @work(exclusive=True, group="load")
     async def load(self) -> None:
         words = self.query_one("#search", Input).value.strip() if not self.renaming else ""
         try:

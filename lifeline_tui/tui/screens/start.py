@@ -118,7 +118,7 @@ class StartScreen(Screen[None]):
             self.on_mount()
             self.set_timer(SETTLED, self.load)
 
-    @work(exclusive=True)
+    @work(exclusive=True, group="load")
     async def load(self) -> None:
         """Stored sessions and what the plans are about, once the screen stands; nothing while another screen covers it."""
         if self.covered or not self.is_current:

@@ -70,7 +70,7 @@ class WatchScreen(Screen[None]):
         self.set_interval(EVERY, self.look)
         self.look()
 
-    @work(exclusive=True)
+    @work(exclusive=True, group="load")
     async def look(self) -> None:
         """Reads the session again and shows what is new."""
         try:
