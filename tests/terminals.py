@@ -41,12 +41,13 @@ class Terminal:
         self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
         self.out = b""
+        around = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [*command(plant), *map(str, words)],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "TERM": "xterm-256color", **more},
+            env={**around, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "TERM": "xterm-256color", **more},
             start_new_session=True,
             preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controls else None,
         )

@@ -129,7 +129,11 @@ sqlite3.connect = functools.partial(sqlite3.connect, factory=Deferred)
 
 
 def test_writers_without_a_lock_are_caught(tmp_path: Path, table: Table) -> None:
-    found = crowd(tmp_path, 30, UNLOCKED)
+    found: Counter[str] = Counter()
+    for attempt in range(5):  # they need not meet
+        found += crowd(tmp_path / str(attempt), 30, UNLOCKED)
+        if any(found[fault] for fault in WRONG):
+            break
     assert any(found[fault] for fault in WRONG), found
     table.caught(CROWD, "no lock, and deferred transactions", sum(found[fault] for fault in WRONG))
 
