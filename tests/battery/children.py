@@ -20,6 +20,8 @@ from canaries import CANARIES
 from connections import Tried, Watch
 from model_server import ModelServer
 
+from lifeline_tui.config import Config
+from lifeline_tui.lab import Lab
 from lifeline_tui.subjects import provider, provider_main
 from lifeline_tui.subjects.protocol import Deadlines, End, Event, Request
 from lifeline_tui.subjects.provider import Provider
@@ -154,3 +156,17 @@ def without(function: Any, line: str, instead: str = "pass") -> str:
     owner, _, name = function.__qualname__.rpartition(".")
     put = f"\nm.{owner}.{name} = m.{name}" if owner else ""
     return f"exec({source.replace(line, instead)!r}, vars(m)){put}"
+
+
+class Shared(Lab):
+    """A lab whose provider child belongs to somebody else."""
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+
+
+def lab(bench: Bench, db: Path, kind: type[Lab] = Shared) -> Lab:
+    lab = kind(Config(), db, paced=False, deadlines=Deadlines(retries=0, total=20.0))
+    lab.models._provider = bench.child.provider
+    return lab

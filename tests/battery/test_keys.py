@@ -1,5 +1,5 @@
 """A key never leaves the environment (Law 10): canary keys of every shape through every failure and every mode, and then a search of all
-that was written, shown or stored.  And a file that people share says nowhere where a request goes, with which header or which key.
+that was written, shown or stored.
 
 What the operator types is the operator's own: a key in a turn is kept as it was typed.
 """
@@ -11,49 +11,37 @@ import dataclasses
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from canaries import CANARIES, FORMS, KEYS, TOLD, TYPED, all_told, hits, search
-from children import SHAPES, USUAL, Bench, Child, bench, with_plant, without
+from children import SHAPES, USUAL, Bench, Child, bench, lab, with_plant
 from command_line import lifeline, start
 from connections import Watch
-from model_server import BEHAVIOURS, Dialect, ModelServer, Reply
+from model_server import BEHAVIOURS, ModelServer, Reply
 from table import ROOT, Table, command, sized
+from telling import OF_OPENAI, PLACES, cut
 from terminals import Terminal
 
-from lifeline_tui import headless, models, plans
+from lifeline_tui import headless, models
 from lifeline_tui.calling import Streamed
 from lifeline_tui.config import Config, config_path
-from lifeline_tui.core.plan import Plan
-from lifeline_tui.interventions import scriptable
 from lifeline_tui.lab import Lab
-from lifeline_tui.loading import BadFile
-from lifeline_tui.packs import load_pack
-from lifeline_tui.plans import load_plan
-from lifeline_tui.session import create
 from lifeline_tui.store import Store
-from lifeline_tui.subjects import provider, provider_main, redaction
-from lifeline_tui.subjects.protocol import Deadlines, Delta, End, Event, Retry, SubjectError
+from lifeline_tui.subjects import provider, redaction
+from lifeline_tui.subjects.protocol import Delta, End, Event, Retry, SubjectError
 from lifeline_tui.subjects.redaction import REDACTED, Redaction, secrets
-from lifeline_tui.subjects.scripted import ScriptedSubject
 
 __all__ = ["bench"]
 
 HIT = "hits"
-
-
-def cut(text: str, size: int) -> list[str]:
-    return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 # Text in pieces
@@ -392,157 +380,6 @@ def test_a_key_that_is_taken_is_found(
 
 
 SERVER = "KEYS: what a server repeats"
-Tells = Callable[[Reply, str, int], Awaitable[None]]
-PLACES: dict[str, Tells] = {}
-OF_OPENAI = {"the fingerprint", "the usage", "a tool call", "a field of a chunk", "a refusal", "a comment"}
-"""What only the dialect of OpenAI has."""
-
-
-def place(function: Tells) -> Tells:
-    PLACES[function.__name__.replace("_", " ").strip()] = function
-    return function
-
-
-def in_a_header(text: str) -> str:
-    return text.encode("ascii", "ignore").decode().replace("\n", " ")
-
-
-@place
-async def the_text(r: Reply, text: str, size: int) -> None:
-    await r.texts(*cut(text, size))
-    await r.close()
-
-
-@place
-async def the_reasoning(r: Reply, text: str, size: int) -> None:
-    await r.send(r.say.begin(), *map(r.say.reasoning, cut(text, size)), r.say.text("ANSWER: 4"))
-    await r.close()
-
-
-@place
-async def first_the_reasoning_then_the_text(r: Reply, text: str, size: int) -> None:
-    half = len(text) // 2
-    await r.send(r.say.begin(), *map(r.say.reasoning, cut(text[:half], size)), *map(r.say.text, cut(text[half:], size)))
-    await r.close()
-
-
-@place
-async def an_error(r: Reply, text: str, size: int) -> None:
-    r.fail(401, {"error": {"message": f"Incorrect API key provided: {text}", "code": text, "param": text}})
-
-
-@place
-async def an_error_of_another_shape(r: Reply, text: str, size: int) -> None:
-    r.fail(400, {"detail": [{"msg": text, "input": text}], "status": text})
-
-
-@place
-async def an_error_in_words(r: Reply, text: str, size: int) -> None:
-    r.response = web.Response(status=500, text=f"no key {text}")
-
-
-@place
-async def a_web_page(r: Reply, text: str, size: int) -> None:
-    r.fail(403, f"<html><title>{text}</title><body>{text}</body></html>")
-
-
-@place
-async def a_page_where_a_reply_should_be(r: Reply, text: str, size: int) -> None:
-    kind = f"text/html; charset=utf-8; key={in_a_header(text)[:3000]}"
-    await r.send(f"<html>{text}</html>".encode(errors="replace"), content_type=kind)
-
-
-@place
-async def a_busy_answer(r: Reply, text: str, size: int) -> None:
-    r.fail(429, {"error": {"message": f"slow down, {text}"}}, **{"Retry-After": "0"})
-
-
-@place
-async def an_error_in_mid_stream(r: Reply, text: str, size: int) -> None:
-    await r.texts("so far ")
-    await r.send(r.say.error(text))
-
-
-@place
-async def half_and_a_reset(r: Reply, text: str, size: int) -> None:
-    await r.texts(*cut(text[: len(text) // 2], size))
-    r.break_off()
-
-
-@place
-async def half_and_the_end(r: Reply, text: str, size: int) -> None:
-    await r.texts(*cut(text[: len(text) // 2], size))
-
-
-@place
-async def what_is_no_event(r: Reply, text: str, size: int) -> None:
-    await r.texts("so far ")
-    await r.send(b'data: {"choices": [{"delta": ' + text.encode(errors="replace").replace(b"\n", b" ") + b"\n\n")
-
-
-@place
-async def headers(r: Reply, text: str, size: int) -> None:
-    said = in_a_header(text)[:3000]
-    named = ("WWW-Authenticate", "Retry-After", "Location", "Set-Cookie", "X-Request-Id", "X-RateLimit-Reset", "Server")
-    r.response = web.Response(status=401, text="no", headers=dict.fromkeys(named, said), reason=said[:500])
-
-
-@place
-async def a_redirect(r: Reply, text: str, size: int) -> None:
-    r.response = web.Response(status=307, headers={"Location": f"{r.server.root}/?{in_a_header(text)[:3000]}"})
-
-
-@place
-async def the_model(r: Reply, text: str, size: int) -> None:
-    r.say.model = text
-    await r.texts("ANSWER: 4")
-    await r.close()
-
-
-@place
-async def the_finish_reason(r: Reply, text: str, size: int) -> None:
-    await r.texts("ANSWER: 4")
-    await r.close(text)
-
-
-async def chunks(r: Reply, *pieces: bytes) -> None:
-    assert isinstance(r.say, Dialect)
-    await r.send(r.say.begin(), r.say.text("ANSWER: 4"), *pieces)
-    await r.close()
-
-
-@place
-async def the_fingerprint(r: Reply, text: str, size: int) -> None:
-    await chunks(r, r.say.chunk([], system_fingerprint=text, service_tier=text))
-
-
-@place
-async def the_usage(r: Reply, text: str, size: int) -> None:
-    await chunks(r, r.say.chunk([], usage={"prompt_tokens": text, "completion_tokens": 7, "total_tokens": text, text: text}))
-
-
-@place
-async def a_tool_call(r: Reply, text: str, size: int) -> None:
-    call = {"index": 0, "id": text, "type": "function", "function": {"name": text, "arguments": text}}
-    await chunks(r, r.say.choice({"tool_calls": [call]}))
-
-
-@place
-async def a_field_of_a_chunk(r: Reply, text: str, size: int) -> None:
-    await chunks(
-        r, r.say.chunk([{"index": 0, "delta": {"content": "", "audio": text}, text: text}], id=text, object=text, provider=text)
-    )
-
-
-@place
-async def a_refusal(r: Reply, text: str, size: int) -> None:
-    await chunks(r, r.say.choice({"refusal": text, "annotations": [{"url": text}]}))
-
-
-@place
-async def a_comment(r: Reply, text: str, size: int) -> None:
-    line = in_a_header(text).encode()
-    await chunks(r, b": " + line + b"\n\n", b"event: " + line + b"\nid: " + line + b"\n\n")
 
 
 def words(events: Sequence[Event]) -> str:
@@ -645,20 +482,6 @@ async def tells_every_key(r: Reply) -> None:
 
 
 BEHAVIOURS["every-key"] = tells_every_key
-
-
-class Shared(Lab):
-    """A lab whose provider child belongs to somebody else."""
-
-    async def close(self) -> None:
-        if self._writer is not None:
-            await self._writer.close()
-
-
-def lab(bench: Bench, db: Path, kind: type[Lab] = Shared) -> Lab:
-    lab = kind(Config(), db, paced=False, deadlines=Deadlines(retries=0, total=20.0))
-    lab.models._provider = bench.child.provider
-    return lab
 
 
 async def run(lab: Lab, model: str, base: str) -> str:
@@ -828,237 +651,3 @@ def test_what_the_operator_types_is_kept_as_it_was_typed(tmp_path: Path, monkeyp
 
     asyncio.run(typed())
     assert key in lifeline("show", "baseline-20", "--db", tmp_path / "it.db").out
-
-
-# What people share
-
-
-SHARED = "KEYS: files that people share"
-NAMES = (
-    *(
-        "api_base",
-        "base_url",
-        "api-base",
-        "url",
-        "endpoint",
-        "host",
-        "proxy",
-        "http_proxy",
-        "aws_bedrock_runtime_endpoint",
-        "vertex_location",
-    ),
-    *("headers", "extra_headers", "default_headers", "provider_specific_header", "authorization", "extra_query", "extra_body"),
-    *(
-        "api_key",
-        "key",
-        "key_name",
-        "token",
-        "env",
-        "environment",
-        "organization",
-        "credentials",
-        "litellm_credential_name",
-        "azure_ad_token",
-    ),
-    *(
-        "model",
-        "model_list",
-        "fallbacks",
-        "custom_llm_provider",
-        "api_version",
-        "client",
-        "callbacks",
-        "success_callback",
-        "mock_response",
-    ),
-    *(
-        "tools",
-        "functions",
-        "web_search_options",
-        "prediction",
-        "metadata",
-        "deployment_id",
-        "hf_model_name",
-        "num_retries",
-        "ssl_verify",
-    ),
-)
-"""What would say where a request goes, with which header and which key, or what else is done with it; of litellm's and of anybody's."""
-PLAN = """name: shared
-about: words
-puzzles: {pack: starter, count: 1}
-lifelines: 3
-scoring: {right: 1}
-feedback: {kind: reveal}
-subject: {temperature: 1}
-then:
-  - {do: challenge, in: fork, for: all, when: {field: grade, op: is, value: wrong}}
-"""
-PACK = """name: shared
-about: words
-puzzles:
-  - id: a
-    text: How many?
-    answer: {type: int, value: "4"}
-    fakes: [{value: "5", error: one too many}]
-"""
-SCRIPT = "- {text: hello, chunks: 2}\n"
-READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "plan": (PLAN, lambda path: load_plan(path, scriptable())),
-    "pack": (PACK, load_pack),
-    "script": (SCRIPT, lambda path: ScriptedSubject("scripted/it", path)),
-}
-
-
-def with_a_field_more(text: str, field: str) -> Iterator[str]:
-    """`text` with another field at each place where one can be added: before each field that it has."""
-    for match in re.finditer(r"(?m)(^ *(?:- )?|[{] ?)(?=[a-z_]+:)", text):
-        at = match.end()
-        column = at - text.rfind("\n", 0, at) - 1
-        yield text[:at] + field + (", " if "{" in match[0] else "\n" + " " * column) + text[at:]
-
-
-VALUES = ('"http://127.0.0.1:9/v1"', "{x-evil: y}", "[a]")
-
-
-def shared_files(folder: Path, names: Sequence[str], values: Sequence[str] = VALUES[:1]) -> Counter[str]:
-    """Adds each of those fields at each place of a plan, a pack and a file of replies."""
-    counts: Counter[str] = Counter({"taken": 0})
-    for kind, (text, read) in READERS.items():
-        path = folder / f"{kind}.yaml"
-        path.write_text(text)
-        read(path)
-        for field in (f"{name}: {value}" for name in names for value in values):
-            for more in with_a_field_more(text, field):
-                path.write_text(more)
-                counts["fields added"] += 1
-                with suppress(BadFile, SubjectError):
-                    read(path)
-                    counts["taken"] += 1
-    return counts
-
-
-def hostile(url: str) -> dict[str, Any]:
-    """Parameters of a notebook that somebody made by hand."""
-    said: dict[str, Any] = dict.fromkeys(NAMES, url)
-    header = {"x-evil": "1", "authorization": "Bearer evil"}
-    said |= {name: header for name in NAMES if "header" in name}
-    said |= dict.fromkeys(("api_key", "key", "token", "azure_ad_token"), "os.environ/ANTHROPIC_API_KEY")
-    said |= {
-        "model_list": [{"model_name": "x", "litellm_params": {"model": "openai/x", "api_base": url}}],
-        "fallbacks": ["anthropic/x"],
-    }
-    said |= {"tools": [{"type": "mcp", "server_url": url, "server_label": "x"}], "callbacks": ["langfuse"], "num_retries": 3}
-    return said
-
-
-def shared_parameters(bench: Bench, other: ModelServer, names: Sequence[str], shapes: Sequence[str]) -> Counter[str]:
-    """Asks with each parameter that a notebook could bring; what the chosen server then sees but the body, and what another does."""
-    counts: Counter[str] = Counter({"requests elsewhere": 0, "headers and paths set": 0, "other keys sent": 0})
-    bench.server.reply = other.reply = lambda body: "ANSWER: 4"
-    for shape in shapes:
-        usual: tuple[str, dict[str, str]] | None = None
-        brought = hostile(other.url)
-        for name, value in [("seed", 1), *[(name, brought[name]) for name in names]]:
-            bench.server.seen.clear()
-            bench.ask(shape, "happy", {name: value})
-            counts["parameters"] += 1
-            for seen in bench.server.seen:
-                now = (seen.path, {name: said for name, said in seen.headers.items() if name != "content-length"})
-                usual = usual or now
-                counts["headers and paths set"] += now != usual
-                sent = set(hits(json.dumps(seen.headers)))
-                counts["other keys sent"] += len(
-                    sent - {{"ollama_chat": "OLLAMA"}.get(shape, shape.upper()).replace("TEXT-COMPLETION-", "") + "_API_KEY"}
-                )
-    counts["requests elsewhere"] += len(other.seen)
-    return counts
-
-
-MODELS = (
-    "oobabooga/URL/x",
-    "huggingface/URL/x",
-    "a2a/URL/x",
-    "custom/URL",
-    "triton/URL",
-    "openai/URL/v1",
-    "URL/v1/x",
-    "replicate/URL",
-    "sagemaker/URL",
-)
-
-
-def shared_notebooks(bench: Bench, other: ModelServer, home: Path) -> Counter[str]:
-    """Opens and goes on with notebooks that say where they were served: by the model's name, or by the state of a view."""
-    counts: Counter[str] = Counter({"taken": 0})
-    db = home / "shared.db"
-
-    async def opened(model: str, view: Mapping[str, Any]) -> None:
-        here = lab(bench, db)
-        plan = Plan(name="shared")
-        subject = bench.child.provider.subject(model)
-        puzzles = load_pack("starter").puzzles[:1]
-        made = await create(here.writer, plan, puzzles, subject, here.templates, title="shared", seed=1, view=view)
-        await made.close()
-        counts["notebooks"] += 1
-        try:
-            session = await here.open(made.id)
-            counts["taken"] += 1
-            await session.do("next")
-            await session.close()
-        except SubjectError:
-            pass
-        await here.close()
-
-    for model in MODELS:
-        bench.child.run(opened(model.replace("URL", other.root), {}))
-    for place in (
-        other.url.replace("127.0.0.1", "model.example.org"),
-        "http://127.0.0.1.example.org/v1",
-        "http://[2001:db8::1]/v1",
-    ):
-        bench.child.run(opened("openai/happy", {"api_base": place}))
-    counts["requests elsewhere"] += len(other.seen)
-    return counts
-
-
-ALLOWED = ("taken", "requests elsewhere", "headers and paths set", "other keys sent")
-
-
-@pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["fast", "long"])
-def test_a_file_that_people_share_sets_no_address_no_header_and_no_key(
-    long: bool, bench: Bench, tmp_path: Path, chance: random.Random, table: Table
-) -> None:
-    with ModelServer() as other:
-        names = NAMES if long else chance.sample(NAMES, 8)
-        counts = shared_files(tmp_path, names, VALUES if long else VALUES[:1])
-        counts.update(shared_notebooks(bench, other, tmp_path))
-        counts.update(shared_parameters(bench, other, names, SHAPES if long else SHAPES[:1]))
-    assert not any(counts[word] for word in ALLOWED), counts
-    table.row(SHARED, counts)
-
-
-def test_a_plan_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
-    monkeypatch.setitem(plans.SAMPLING, "api_base", lambda entry, name: entry.text(name))
-    found = shared_files(tmp_path, ("api_base",))["taken"]
-    assert found
-    table.caught(SHARED, "a plan's subject may set api_base", found)
-
-
-@pytest.mark.slow
-def test_a_notebook_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
-    monkeypatch.setattr("lifeline_tui.lab.on_this_machine", lambda address: True)
-    with ModelServer() as other, Bench(tmp_path / "it") as lax:
-        found = shared_notebooks(lax, other, tmp_path)["taken"]
-    assert found
-    table.caught(SHARED, "a session goes on where it says that it was served", found)
-
-
-@pytest.mark.slow
-def test_a_parameter_that_steers_a_call_is_found(tmp_path: Path, table: Table) -> None:
-    code = without(provider_main.Calls.arguments, 'given["extra_body"] = extra', "given.update(extra)")
-    with ModelServer() as other, Bench(tmp_path / "it", with_plant(code)) as lax:
-        counts = shared_parameters(lax, other, NAMES, SHAPES[:1])
-    found = sum(counts[word] for word in ALLOWED)
-    assert found
-    table.caught(SHARED, "every parameter is an argument of litellm's", found)
