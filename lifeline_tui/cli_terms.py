@@ -18,7 +18,7 @@ from .core.text import visible, visible_line
 from .exporters import ExportError, ExportFailed
 from .loading import BadFile
 from .opening import database
-from .store import BadReference, Reader, StoreError
+from .store import BadReference, Reader, StoreError, Unkept
 from .store.errors import SALVAGE
 from .subjects.protocol import SubjectError
 
@@ -30,10 +30,22 @@ def notebook(db: str | None) -> Path:
 
 
 def say(text: str) -> None:
-    """Words for the operator: a refusal may repeat what was given, and a traceback anything."""
+    """Words for the operator: a refusal may repeat what was given, a reply what a server said, and a traceback anything."""
     from .subjects.redaction import without_secrets
 
     click.echo(visible(without_secrets(text)), err=True)
+
+
+def say_line(text: str) -> None:
+    """The same on one line, however many it has."""
+    say(visible_line(text, 1000))
+
+
+def complain(error: object) -> None:
+    """An error as one line, and under it the reply that could be stored nowhere, if there is one."""
+    say_line(f"lifeline: {error}")
+    if isinstance(error, Unkept):
+        say(error.text)
 
 
 def put(data: Any) -> None:
@@ -51,7 +63,7 @@ class Seen:
 
 def fail(code: int, error: object) -> NoReturn:
     with suppress(OSError):  # the terminal may be gone, and the exit code says it too
-        say(f"lifeline: {visible_line(str(error), 1000)}")
+        complain(error)
     sys.exit(code)
 
 

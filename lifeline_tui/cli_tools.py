@@ -229,6 +229,7 @@ def _lines(first: str, *others: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def verify(salvage: Path | None, db: str | None) -> None:
     """Recompute every hash, digest and count, and check that history is guarded.  The notebook is only read."""
     from .core.transcript import call_digest
+    from .session import judge_unanswered
     from .store.salvage import salvage as rescue
     from .store.verify import verify as check
 
@@ -244,7 +245,7 @@ def verify(salvage: Path | None, db: str | None) -> None:
         for finding in findings:
             click.echo(visible_line(finding, 1000))
         if salvage is not None:
-            say(f"{rescue(path, salvage)} They are in {salvage}; {path} was left as it is.")
+            say(f"{rescue(path, salvage, judge_unanswered)} They are in {salvage}; {path} was left as it is.")
         elif findings:
             say("what can still be proved, `lifeline verify --salvage FILE` takes into a new notebook")
     if findings:

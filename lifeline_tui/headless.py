@@ -11,6 +11,7 @@ from typing import Any
 
 from .actions import Refusal
 from .calling import Change, PassedOver, Waiting
+from .cli_terms import complain, say_line
 from .core.judge import judge
 from .core.nodes import Assistant, Call, Node, Reply, Root, User, as_data, canonical, encode, text_of
 from .core.state import State, apply
@@ -21,7 +22,7 @@ from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
 from .script import broken
 from .session import Session
-from .store import Reader
+from .store import Reader, StoreError
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Delta, End, Request, Retry
 
@@ -47,24 +48,24 @@ async def run_plan(
     def heard(change: Change) -> None:
         match change:
             case Waiting():
-                say(f"retry {change.retry.attempt} in {change.retry.wait:.1f} s: {change.retry.why}")
+                say_line(f"retry {change.retry.attempt} in {change.retry.wait:.1f} s: {change.retry.why}")
             case PassedOver():
-                say(change.why)
+                say_line(change.why)
 
     async def one(number: int) -> dict[str, Any]:
         async with gate:
             session = await lab.new(plan, model, seed=first + number, api_base=api_base, limit=limit, hands=False, listen=heard)
             try:
                 if number == 0 and (left_out := await session.left_out()):
-                    say(left_out)
+                    say_line(left_out)
                 try:
                     status = await session.play()
                 except Refusal as why:
-                    say(f"session {session.id} stopped: {why}")
+                    say_line(f"session {session.id} stopped: {why}")
                     status = "partial"
                 last = session.tree[session.tip].body
                 if isinstance(last, Reply) and broken(session):
-                    say(f"session {session.id} stopped: {last.status}: {last.cause}")
+                    say_line(f"session {session.id} stopped: {last.status}: {last.cause}")
                 return summary(session, status)
             finally:
                 await session.close()
@@ -85,14 +86,13 @@ async def run_plan(
             finally:
                 for task in tasks:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                lost = [each for each in await asyncio.gather(*tasks, return_exceptions=True) if isinstance(each, StoreError)]
+                for each in lost[1:]:
+                    complain(each)
+                if lost:
+                    raise lost[0]
     finally:
         await lab.close()
-
-
-def say(text: str) -> None:
-    """Words for the operator, which may repeat what a server or a model said."""
-    print(visible_line(text, 1000), file=sys.stderr)  # noqa: T201
 
 
 class Progress:
@@ -267,7 +267,7 @@ async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
                 case Delta():
                     text += event.text
                 case Retry():
-                    say(f"retry {event.attempt} in {event.wait:.1f} s: {event.why}")
+                    say_line(f"retry {event.attempt} in {event.wait:.1f} s: {event.why}")
                 case End():
                     end = event
     finally:

@@ -19,7 +19,7 @@ from .core.puzzle import Puzzle
 from .core.wording import Templates
 from .interventions import scriptable
 from .models import Models
-from .session import Session, create, judge_interrupted, resume
+from .session import Session, create, judge_unanswered, resume
 from .store import Hit, Reader, Store
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Subject, SubjectError
@@ -43,8 +43,7 @@ class Lab:
     def writer(self) -> Writer:
         """The store, opened for writing.  Raises StoreError."""
         if self._writer is None:
-            store = Store(self.db, interrupted_remarks=lambda path, reply: judge_interrupted(store, path, reply))
-            self._writer = Writer(store)
+            self._writer = Writer(Store(self.db, judged=judge_unanswered))
         return self._writer
 
     def plan(self, name: str) -> tuple[Plan, tuple[Puzzle, ...]]:

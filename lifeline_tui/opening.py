@@ -39,4 +39,10 @@ def open_app(
 
     from .tui.app import run
 
-    return asyncio.run(run(app))
+    code = asyncio.run(run(app))
+    if app.unsaved:
+        from .cli_terms import complain
+
+        for lost in app.unsaved:
+            complain(lost)
+    return code

@@ -32,6 +32,7 @@ from .core.nodes import (
     User,
     as_data,
     from_data,
+    plain,
 )
 from .core.plan import Plan
 from .core.puzzle import Puzzle
@@ -42,7 +43,7 @@ from .core.tree import Tree
 from .core.wording import Templates, system
 from .interventions import TABLE
 from .reading import MAIN, Reading
-from .store import BadReference, Draft, Store, StoreError
+from .store import BadReference, Draft, Reader, Store, StoreError, Unkept
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
 
 Queues = dict[tuple[str, str], tuple[Part, ...]]
@@ -366,9 +367,10 @@ class Session(Reading):
             self.listen(Grew())
 
     async def save_elsewhere(self, path: Path) -> None:
-        """Copies the session, and the reply that could not be stored, to the notebook at `path`, which is made if there is none.
-        Here nothing changes.  Raises StoreError."""
+        """Copies the session with what is queued in it, and the reply that could not be stored, to the notebook at `path`, which is
+        made if there is none.  Here nothing changes.  Raises StoreError."""
         row = await self._write(self._write.store.session, self.id)
+        view = await self._write(self._write.store.view_states, self.id)
         about = {"title": row.title, "created_at": row.created_at, "updated_at": row.updated_at}
         facts = {"plan": row.plan, "model": row.model, "simulated": row.simulated}
         branches = [{"name": name, "tip": tip} for name, tip in self.branches.items()]
@@ -379,7 +381,9 @@ class Session(Reading):
             with Store(path) as other:
                 other.own(self.id)  # before its open call comes in, which an owner-to-be would close
                 other.import_session({"id": self.id, **about, **facts}, nodes, notes, branches)
-                if unsaved is not None:
+                for key, value in view.items():
+                    other.set_view_state(self.id, key, value)
+                if unsaved is not None and unsaved.call in {point.call for point in other.open_calls(self.id)}:
                     draft = Draft(unsaved.reply)
                     other.append(self.id, [draft], parent=unsaved.call, remarks=unsaved.remarks, branch=unsaved.branch)
 
@@ -428,14 +432,20 @@ class Session(Reading):
         try:
             await self.save()
         except StoreError as error:
-            place = Path(tempfile.mkdtemp(prefix="lifeline-")) / "rescued.db"
-            await self.save_elsewhere(place)
-            raise StoreError(
-                f"{error} The session is in {place}, with its last reply: `lifeline --db {place}` opens it."
-            ) from error
+            raise await self._rescued(error) from error
         finally:
             await self._write(self._write.store.release, self.id)
             await self.subject.close()
+
+    async def _rescued(self, error: StoreError) -> StoreError:
+        """Puts the session into a file of its own; what to raise then, which says where, or holds the reply where that failed too."""
+        assert self.unsaved is not None
+        try:
+            place = Path(tempfile.mkdtemp(prefix="lifeline-")) / "rescued.db"
+            await self.save_elsewhere(place)
+        except (StoreError, OSError) as why:
+            return Unkept(f"{error} Its last reply could be kept in no other file either: {why}", plain(self.unsaved.reply.spans))
+        return StoreError(f"{error} The session is in {place}, with its last reply: `lifeline --db {place}` opens it.")
 
 
 async def create(
@@ -493,8 +503,8 @@ async def _resumed(writer: Writer, id: str, make: Callable[[Root], Subject], tem
     return Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
 
 
-def judge_interrupted(store: Store, path: list[Node], reply: Reply) -> list[Remark]:
-    """What the machine says about the reply that closes an interrupted call: it is judged as any other incomplete one."""
+def judge_unanswered(store: Reader, path: list[Node], reply: Reply) -> list[Remark]:
+    """What the machine says about the reply that closes an open call: it is judged as any other incomplete one."""
     tree = Tree(path, store.annotations(path[0].session, [node.id for node in path]))
     state = fold(path, tree.said)
     call = path[-1].body

@@ -14,7 +14,7 @@ from lifeline_tui.core.nodes import Call, Reply, Status, User, plain, text_of
 from lifeline_tui.core.plan import Feedback, Plan
 from lifeline_tui.core.puzzle import Answer, Fake, Puzzle
 from lifeline_tui.interventions import TABLE
-from lifeline_tui.session import Session, create, judge_interrupted, resume
+from lifeline_tui.session import Session, create, judge_unanswered, resume
 from lifeline_tui.store import Store
 from lifeline_tui.subjects.protocol import Capabilities, Delta, End, Event, Request
 from lifeline_tui.templates import load_templates
@@ -85,7 +85,7 @@ class Voice:
 
 
 def writer(path: Path) -> Writer:
-    store = Store(path, interrupted_remarks=lambda above, reply: judge_interrupted(store, above, reply))
+    store = Store(path, judged=judge_unanswered)
     return Writer(store)
 
 

@@ -102,10 +102,10 @@ def test_what_is_said_about_an_interrupted_reply_is_written_with_it(tmp_path):
     with Store(path) as store:
         session, asked, call = begin(store)
 
-    def remarks(nodes, reply):
+    def remarks(store, nodes, reply):
         return [Remark("attempt", {"item": nodes[1].id, "status": reply.status}, "p1")]
 
-    with Store(path, interrupted_remarks=remarks) as store:
+    with Store(path, judged=remarks) as store:
         (node,) = store.own(session)
         (note,) = store.annotations(session)
         assert (note.node, note.value) == (node.id, {"item": asked, "status": "interrupted"})

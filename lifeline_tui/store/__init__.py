@@ -3,7 +3,7 @@
 Opening an up-to-date file needs the standard library alone.
 """
 
-from .errors import BadReference, OwnedElsewhere, StoreError
+from .errors import BadReference, OwnedElsewhere, StoreError, Unkept
 from .ownership import Owner
 from .read import Reader
 from .rows import Branch, Checkpoint, Draft, Hit, Session
@@ -21,4 +21,5 @@ __all__ = [
     "Session",
     "Store",
     "StoreError",
+    "Unkept",
 ]

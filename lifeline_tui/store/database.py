@@ -50,7 +50,9 @@ def _is_ours(path: Path) -> int:
     finally:
         conn.close()
     # No database, so no connection has it open.
-    if not any(path.read_bytes()[:100]) and path.with_name(path.name + "-journal").exists():
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not any(head) and path.with_name(path.name + "-journal").exists():
         return 0  # what a power cut left of a first write, which SQLite is about to take back
     raise trouble(sqlite3.DatabaseError("not a database"), path)
 

@@ -21,6 +21,14 @@ class OwnedElsewhere(StoreError):
     """Another live process runs this session; it can be watched here, and not written."""
 
 
+class Unkept(StoreError):
+    """A reply that could be stored nowhere; `text` is all of it, for whoever can still show it."""
+
+    def __init__(self, why: str, text: str) -> None:
+        super().__init__(why)
+        self.text = text
+
+
 def trouble(error: Exception, path: Path) -> StoreError:
     """`error` as the StoreError to raise: a bad name where the path itself cannot be, else what the sentence says."""
     named = isinstance(

@@ -1,8 +1,9 @@
 """What can be proved of a damaged notebook, taken into a new one; the damaged file is only read.
 
 A turn is proved by its hash and by those of all turns above it, a remark by its own and its turn's: so nothing comes in that was not
-written, and all that is whole on any page does.  Names, times, branches and what had arrived of an open reply have no hash: they come
-along where they fit.  Queued feedback and the rest of the view do not.
+written, and all that is whole on any page does.  Names, times, branches and the address of a server have no hash: they come along where
+they fit.  A call whose reply is not proved gets one that says so, and what had arrived of it stands there as imported, not as the
+model's.  Queued feedback and the rest of the view do not come along.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.nodes import Annotation, Kind, Node, Root, annotation_hash, node_hash
+from ..core.nodes import Annotation, Kind, Node, Origin, Reply, Root, Span, Status, annotation_hash, node_hash
 from .append import root_facts
 from .errors import BadReference, StoreError
 from .pages import Row, rows
 from .rows import to_annotation, to_node
-from .store import Store
+from .store import Judged, Store
 
-SESSION, NODE, ANNOTATION, BRANCH, CHECKPOINT = 12, 17, 15, 3, 5
-"""Columns of the tables' rows."""
+SESSION, NODE, ANNOTATION = 12, 17, 15
+"""Columns of those tables' rows."""
 _KINDS = frozenset(Kind)
 
 
@@ -34,6 +35,7 @@ class Salvage:
     nodes: int = 0
     annotations: int = 0
     branches: int = 0
+    unanswered: int = 0
     unproved: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
@@ -41,7 +43,9 @@ class Salvage:
         taken = (
             f"{self.sessions} sessions, {self.nodes} turns, {self.annotations} remarks and {self.branches} branches were salvaged"
         )
-        return f"{taken}; {len(self.unproved)} damaged rows were found beside them." + "".join(f" {why}" for why in self.refused)
+        lost = f" {self.unanswered} calls have no reply that can be proved, and say so." if self.unanswered else ""
+        beside = f"; {len(self.unproved)} damaged rows were found beside them."
+        return taken + beside + lost + "".join(f" {why}" for why in self.refused)
 
 
 @dataclass(slots=True)
@@ -53,9 +57,10 @@ class _Found:
     sessions: dict[str, Row] = field(default_factory=dict)
     branches: dict[tuple[str, str], str] = field(default_factory=dict)
     checkpoints: dict[str, tuple[str, str]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
-def salvage(damaged: Path, into: Path) -> Salvage:
+def salvage(damaged: Path, into: Path, judged: Judged) -> Salvage:
     """Takes all that can be proved of `damaged` into a new notebook at `into`.  Raises StoreError; BadReference where that is there."""
     if into.exists():
         raise BadReference(f"{into} is there already: name a new file for what is salvaged.")
@@ -68,7 +73,7 @@ def salvage(damaged: Path, into: Path) -> Salvage:
     result = Salvage(unproved=(set(found.nodes) - set(nodes)) | (set(found.annotations) - set(notes)))
     if not nodes:
         raise BadReference(f"{damaged} holds nothing that can be proved: it is no lifeline notebook, or too little of it is left.")
-    with Store(into) as store:
+    with Store(into, judged=judged) as store:
         for session in dict.fromkeys(node.session for node in nodes.values()):
             own = [node for node in nodes.values() if node.session == session]
             said = [note for note in notes.values() if note.session == session]
@@ -82,9 +87,9 @@ def salvage(damaged: Path, into: Path) -> Salvage:
             result.nodes += counts["nodes"]
             result.annotations += counts["annotations"]
             result.branches += counts["branches"]
-            for point in store.open_calls(session):
-                if point.call in found.checkpoints:
-                    store.checkpoint(point.call, *found.checkpoints[point.call])
+            if session in found.addresses:
+                store.set_view_state(session, "api_base", found.addresses[session])
+            result.unanswered += len(store.own(session, lambda point: _unproved(*found.checkpoints.get(point.call, ("", "")))))
     return result
 
 
@@ -96,13 +101,21 @@ def _found(every: Iterable[Row]) -> _Found:
                 found.nodes[id_].append(row)
             case (_, str(id_), str(), int(), str(), *_) if len(row) == ANNOTATION:
                 found.annotations[id_].append(row)
-            case (str(id_), str(), str(), str(), int(), *_) if len(row) == SESSION:
+            case (str(id_), str(), str(), str(), int(), _, str(), str(), *_) if len(row) == SESSION:
                 found.sessions.setdefault(id_, row)
+            case (str(session), "api_base", str(address)) if address.startswith('"http'):
+                found.addresses.setdefault(session, _text(address))
             case (str(session), str(name), str(tip)):
                 found.branches.setdefault((session, name), tip)
             case (str(call), str(), str(text), str(reasoning), str()):
                 found.checkpoints.setdefault(call, (_text(text), _text(reasoning)))
     return found
+
+
+def _unproved(text: str, reasoning: str) -> Reply:
+    """What closes a call whose reply, if it had one, was not found whole.  What had arrived has no hash: a bit of it may be wrong."""
+    cause = "its reply was not found whole in a damaged notebook" + (", and this beginning of it is not proved" if text else "")
+    return Reply((Span(text, Origin.IMPORTED),) if text else (), reasoning, Status.ERROR, cause)
 
 
 def _text(raw: str) -> str:
@@ -135,7 +148,7 @@ def _readable_nodes(versions: Sequence[Row]) -> Iterator[Node]:
         _, id_, session, parent, seq, kind, at, body, _, _, sha256, forged, fakes, first, copied, *_ = row
         try:
             yield to_node((id_, session, parent, seq, kind, at, body, sha256, forged, fakes, first, copied))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
 
 
@@ -149,7 +162,7 @@ def _proved_remarks(candidates: dict[str, list[Row]], nodes: dict[str, Node]) ->
                 note = to_annotation((id_, session, seq, node, puzzle, span, field_, value, by, version, at, sha256))
                 if annotation_hash(note, nodes[node].sha256) == sha256:
                     proved[id_] = note
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
     return proved
 

@@ -19,11 +19,21 @@ from .errors import StoreError
 from .identity import now_iso, ulid
 from .ownership import Ownership
 from .read import Reader
-from .rows import Draft, Hit, named
+from .rows import Checkpoint, Draft, Hit, named
 from .search import index_batch, waiting
 
-Interrupted = Callable[[list[Node], Reply], Sequence[Remark]]
-"""What to say about the reply that closes an interrupted call, given the path to that call (its last node)."""
+Judged = Callable[[Reader, list[Node], Reply], Sequence[Remark]]
+"""What to say about the reply that closes an open call, given the store and the path to that call (its last node)."""
+
+
+def interrupted(point: Checkpoint) -> Reply:
+    """The reply that closes a call which a dead owner left open."""
+    return Reply(
+        spans=(Span(point.text, Origin.MODEL),) if point.text else (),
+        reasoning=point.reasoning,
+        status=Status.INTERRUPTED,
+        cause="the program ended before the reply did",
+    )
 
 
 class Store(Reader):
@@ -35,12 +45,12 @@ class Store(Reader):
         *,
         clock: Callable[[], str] = now_iso,
         new_id: Callable[[], str] = ulid,
-        interrupted_remarks: Interrupted = lambda path, reply: (),
+        judged: Judged = lambda store, path, reply: (),
     ) -> None:
         self.file = Path(path)
         self.clock = clock
         self.new_id = new_id
-        self._interrupted_remarks = interrupted_remarks
+        self._judged = judged
         self._database = Database(self.file)
         self._conn = self._database.conn
         self._owned = Ownership(self.file)
@@ -77,13 +87,13 @@ class Store(Reader):
             raise
         return session
 
-    def own(self, session: str) -> list[Node]:
-        """Run `session` from now on.  Calls that a dead owner left open get their `interrupted` replies, which are returned.
-        Raises OwnedElsewhere while another process runs it."""
+    def own(self, session: str, closing: Callable[[Checkpoint], Reply] = interrupted) -> list[Node]:
+        """Run `session` from now on.  Calls that a dead owner left open get replies, by `closing`, which are returned.  Raises
+        OwnedElsewhere while another process runs it."""
         if not self._owned.take(session):
             return []
         try:
-            return self._recover(session)
+            return self._recover(session, closing)
         except BaseException:
             self._owned.release(session)
             raise
@@ -92,21 +102,16 @@ class Store(Reader):
         """Let others run `session`."""
         self._owned.release(session)
 
-    def _recover(self, session: str) -> list[Node]:
+    def _recover(self, session: str, closing: Callable[[Checkpoint], Reply]) -> list[Node]:
         found = self.open_calls(session)
         paths = {point.call: self.path(session, point.call) for point in found}
         replies = []
         if found:
             with self._ledger(session) as ledger:
                 for point in found:
-                    reply = Reply(
-                        spans=(Span(point.text, Origin.MODEL),) if point.text else (),
-                        reasoning=point.reasoning,
-                        status=Status.INTERRUPTED,
-                        cause="the program ended before the reply did",
-                    )
+                    reply = closing(point)
                     node = ledger.node(Draft(reply), point.call)
-                    for remark in self._interrupted_remarks(paths[point.call], reply):
+                    for remark in self._judged(self, paths[point.call], reply):
                         ledger.remark(remark, remark.node or node.id)
                     for (name,) in self._all("SELECT name FROM branches WHERE session = ? AND tip = ?", session, point.call):
                         ledger.tip(name, node.id)

@@ -72,7 +72,7 @@ def _looked_at(conn: sqlite3.Connection, session: str, digest_of: DigestOf | Non
     """The findings; where rows contradict each other so that not even looking is possible, that is one."""
     try:
         return list(session_findings(conn, session, digest_of))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return [Finding(f"Session {session} cannot be read whole: {error!r}.", session, session)]
 
 
@@ -115,7 +115,7 @@ def session_findings(conn: sqlite3.Connection, session: str, digest_of: DigestOf
     for *row, text, shown, root, depth in conn.execute(columns, (session,)).fetchall():
         try:
             node = to_node(tuple(row))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             yield Finding(f"Node {row[0]} cannot be read: {error}.", session, row[0])
             continue
         nodes[node.id] = node
@@ -165,7 +165,7 @@ def _annotations(conn: sqlite3.Connection, session: str, nodes: dict[str, Node])
     for *row, text, shown in conn.execute(columns, (session,)).fetchall():
         try:
             note: Annotation = to_annotation(tuple(row))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             yield Finding(f"Annotation {row[0]} cannot be read: {error}.", session, row[0])
             continue
         if (text, shown) != (searchable(note.field, note.value), clean(note.raw)):

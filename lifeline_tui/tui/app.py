@@ -14,7 +14,6 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from ..config import Config
-from ..core.text import visible_line
 from .gone import Lasting, watch
 from .guard import Guarded
 from .screens.start import StartScreen
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..lab import Lab
     from ..session import Session
+    from ..store import StoreError
     from .glyphs import Glyphs
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -64,7 +64,8 @@ class LifelineApp(Themed[None], Guarded[None]):
         self.config, self.db, self.paced = config, db, paced
         self.model, self.api_base = model or config.model or "sim/anxious", api_base
         self.opening, self.plan = session, plan
-        self.unsaved = ""
+        self.unsaved: list[StoreError] = []
+        """What sessions said that were left and could not be stored."""
         self.keymap = dict(config.keys)
         self.session: Session | None = None
         self.drafts: dict[tuple[str, str, str], dict[str, str]] = {}
@@ -177,8 +178,8 @@ class LifelineApp(Themed[None], Guarded[None]):
         try:
             await self.session.close()
         except StoreError as error:
-            self.unsaved = str(error)
-            self.notify(self.unsaved, severity="error", timeout=60)
+            self.unsaved.append(error)
+            self.notify(str(error), severity="error", timeout=60)
         self.session = None
 
     def action_home(self) -> None:
@@ -238,7 +239,6 @@ async def run(app: LifelineApp) -> int:
     finally:
         await app.leave()
     if app.return_code == 1:
-        print("lifeline stopped on a fault of its own; every turn that was sent or received is saved.", file=sys.stderr)  # noqa: T201
-    if app.unsaved:
-        print(f"lifeline: {visible_line(app.unsaved, 1000)}", file=sys.stderr)  # noqa: T201
+        saved = "" if app.unsaved else "; every turn that was sent or received is saved"
+        print(f"lifeline stopped on a fault of its own{saved}.", file=sys.stderr)  # noqa: T201
     return app.return_code or int(bool(app.unsaved))

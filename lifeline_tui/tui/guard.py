@@ -113,9 +113,11 @@ class Guarded(App[R]):
 
     def panic(self, *renderables: RenderableType) -> None:
         """What Textual ends the app for by itself is said as plain text, and is a fault like any other."""
+        from ..subjects.redaction import without_secrets
+
         self._return_code = 1
         told = (segment.text for each in renderables for segment in self.console.render(each) if not segment.control)
-        self._exit_renderables.append(Text(visible("".join(told))))
+        self._exit_renderables.append(Text(visible(without_secrets("".join(told)))))
         self._close_messages_no_wait()
 
     def _fatal_error(self) -> None:

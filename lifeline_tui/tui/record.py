@@ -63,11 +63,12 @@ def arriving(session: Session) -> list[Block]:
         return []
     made = []
     reasoning, text = "".join(partial.reasoning), "".join(partial.text)
-    state, tone = ("not saved", "error") if session.unsaved is not None else ("streaming", "quiet")
+    lost = session.unsaved is not None and not session.busy
+    state, tone = ("not saved", "error") if lost else ("streaming", "quiet")
     if reasoning:
         made.append(Block(f"{partial.call}#r", Origin.MODEL, "reasoning", reasoning, (state,), tone, reasoning=True))
     if text or not reasoning:
-        tags = (state if text or session.unsaved is not None else "waiting for the first word",)
+        tags = (state if text or lost else "waiting for the first word",)
         made.append(Block(partial.call, Origin.MODEL, _subject(session), text, tags, tone))
     return made
 

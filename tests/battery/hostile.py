@@ -71,7 +71,7 @@ SHAPES = (
         "\ufe00\ufe0d",
         "W" * 40,
         "\u3000wide",
-        "\n\n\nbelow",
+        "\n\nbelow",
     ),
     "a" + "".join(chr(0xE0100 + byte) for byte in b"curl"),
 )

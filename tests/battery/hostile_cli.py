@@ -84,16 +84,17 @@ def jobs(notebook: Notebook, said: Said) -> Iterator[Job]:
     kept, places = notebook.kept, ("aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh", "ii", "jj")
     names = {place: in_argv(said(place)) for place in places}
     flat = {place: name.replace("/", "|") for place, name in names.items()}
+    stored = all(not 0xD800 <= ord(char) < 0xE000 for char in said.text)  # of what cannot be, only that is said
     told = ("sy", "ru", "pt", "re", "rs", "fk", "pr", "ca", "la", "no", "an", "gr", "vi", "ti", "pl", "ho", "or", "ss")
     yield Job("show", ("show", kept), told)
     yield Job("show --json", ("show", kept, "--json"), ("re", "an", "fi", "mr", "by"))
     yield Job("show --branch", ("show", kept, "--branch", names["aa"]), ("aa",))
-    yield Job("show: no such session", ("show", names["aa"]), ("aa",))
+    yield Job("show: no such session", ("show", names["aa"]), ("aa",) if stored else ())
     yield Job("replay", ("replay", kept, "--all"), ("sy", "re", "rs", "fk", "ho", "cl"))
     yield Job("replay --json", ("replay", kept, "--json"), ("re", "fi", "pt"))
     yield Job("sessions", ("sessions",), ("ti", "mo"))
     yield Job("sessions --json", ("sessions", "--json"), ("ti", "mo", "pl"))
-    yield Job("sessions --search", ("sessions", "--search", names["aa"]), ("aa",))
+    yield Job("sessions --search", ("sessions", "--search", names["aa"]), ("aa",) if stored else ())
     yield Job("sessions: an argument more", ("sessions", names["bb"]), ("bb",))
     yield Job("export markdown", ("export", kept, "--format", "markdown"), told)
     row = ("an", "gr", "ka", "fa", "st", "pk", "fi", "mr", "pl", "fl")
@@ -126,7 +127,7 @@ def jobs(notebook: Notebook, said: Said) -> Iterator[Job]:
     yield Job("packs check: no such pack", ("packs", "check", flat["dd"]), ("dd",))
     yield Job("import: no such file", ("import", f"no-such/{in_path(said('ee'))}"), ("ee",))
     for place, what, file in refused(notebook, said):
-        yield Job(f"import: {what}", ("import", file), (place,))
+        yield Job(f"import: {what}", ("import", file), (place,) if stored or place not in ("i3", "i4") else ())
     yield Job("parse", ("parse",), ("pa",), json.dumps({"text": f"ACTION: ANSWER\nANSWER: {said('pa').strip()}"}))
     yield Job("grade", ("grade",), ("ty",), json.dumps({"type": said("ty"), "key": "1"}))
     others = {"LIFELINE_DB": tampered(notebook, said)}

@@ -25,6 +25,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
+from textual.widgets._toast import Toast
 from vt import Written
 
 from lifeline_tui.tui.app import LifelineApp
@@ -182,7 +183,9 @@ class Here:
         """Clicks on every word that markup would have made an action of, where a click means nothing else."""
         places = [(match.start(), y) for y, strip in enumerate(strips) for match in re.finditer("hit", strip.text)]
         for place in places:
-            if isinstance(self.app.get_widget_at(*place)[0], Transcript | Card | TopBar | Static):
+            widget = self.app.get_widget_at(*place)[0]
+            # Not on a notification: one that is just going lets the click through to what lies under it.
+            if isinstance(widget, Transcript | Card | TopBar | Static) and not isinstance(widget, Toast):
                 await self.pilot.click(offset=place)
                 self.eyes.counts["clicks"] += 1
         if places and isinstance(self.app.screen, RunScreen | Pager):

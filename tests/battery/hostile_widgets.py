@@ -118,7 +118,7 @@ KINDS: Mapping[str, Callable[[str], Widget]] = {
     "markdown": lambda text: Markdown(text, open_links=False),
     "collapsible": lambda text: Collapsible(title=marked(text)),
     "tabs": lambda text: Tabs(marked(text)),
-    "select": lambda text: Select([("x", 1)], prompt=text),
+    "select": lambda text: Select([(marked(text), 1)], value=1),
     "checkbox": lambda text: Checkbox(marked(text)),
     "radio button": lambda text: RadioButton(marked(text)),
     "list": lambda text: ListView(ListItem(Label(Content(text)))),

@@ -16,6 +16,7 @@ from command_line import lifeline
 from store_cases import ROOT, begin, reply
 from table import Table, sized
 
+from lifeline_tui.core.nodes import Kind, Origin, Reply, Span, Status, decode
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.store import Draft, Reader, Store, StoreError
 from lifeline_tui.store.schema import TRIGGERS
@@ -196,9 +197,11 @@ def damage(kind: str, notebook: Path, folder: Path, rounds: int, chance: Random)
             counts[_undetected(true, db)] += 1
         if rescued.exists():
             kept = history(rescued)
-            counts["untrue rows salvaged"] += sum(true.get(id) != row for id, row in kept.items())
+            lost = {id for id, row in kept.items() if id not in true and row[4] == "reply" and _owns_up(row)}
+            counts["calls without a proved reply"] += len(lost)
+            counts["untrue rows salvaged"] += sum(true.get(id) != row and not {id, row[2]} & lost for id, row in kept.items())
             counts["not verified after"] += lifeline("verify", "--db", rescued).code != 0
-            counts["rows salvaged of those there were"] += len(kept)
+            counts["rows salvaged of those there were"] += len(kept.keys() & true.keys())
             counts["whole rows left behind"] += len(_readable(db, true) - set(kept))
         else:
             counts["whole rows left behind"] += len(_readable(db, true))
@@ -206,6 +209,17 @@ def damage(kind: str, notebook: Path, folder: Path, rounds: int, chance: Random)
             shutil.rmtree(each) if each.is_dir() else each.unlink()
     counts["rows there were"] = len(true) * rounds
     return counts
+
+
+def _owns_up(row: tuple[Any, ...]) -> bool:
+    """Whether a reply that nobody gave says so, and has not a word as the model's."""
+    body = decode(Kind.REPLY, row[6])
+    assert isinstance(body, Reply)
+    return (
+        body.status is Status.ERROR
+        and "not found whole" in body.cause
+        and all(span.origin is Origin.IMPORTED for span in body.spans)
+    )
 
 
 def _undetected(true: History, db: Path) -> str:
@@ -238,21 +252,22 @@ def test_damage_is_detected_and_what_is_true_is_salvaged(
     counts = damage(kind, notebook, tmp_path, rounds, chance)
     table.row(f"damage: {kind}", counts)
     assert not any(counts[fault] for fault in WRONG), counts
-    assert counts["detected"] or kind == "a torn log"
+    assert counts["detected"] == rounds if kind == "triggers" else counts["detected"] or kind == "a torn log"
 
 
 def test_a_careless_verify_or_salvage_is_caught(
-    notebook: Path, tmp_path: Path, chance: Random, table: Table, monkeypatch: pytest.MonkeyPatch
+    notebook: Path, tmp_path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lifeline_tui.store import salvage, verify
 
     def found(kind: str, fault: str, bug: str, *patches: tuple[Any, str, Any]) -> None:
+        usual = damage(kind, notebook, tmp_path, 4, Random(kind))[fault]
         with monkeypatch.context() as patch:
             for module, name, value in patches:
                 patch.setattr(module, name, value)
-            counts = damage(kind, notebook, tmp_path, 4, chance)
-        assert counts[fault], (kind, counts)
-        table.caught(f"damage: {kind}", bug, counts[fault])
+            more = damage(kind, notebook, tmp_path, 4, Random(kind))[fault] - usual
+        assert more > 0, kind
+        table.caught(f"damage: {kind}", bug, more)
 
     trusting = lambda thing, above: thing.sha256  # noqa: E731
     quiet = (verify, "_node", lambda *all: ()), (verify, "annotation_hash", trusting), (verify, "_file", lambda conn: ())
@@ -305,5 +320,17 @@ def test_what_had_arrived_of_an_open_reply_is_salvaged_too(tmp_path: Path) -> No
     _write(tmp_path / "y.db", 0, bytes(100))
     assert lifeline("verify", "--db", tmp_path / "y.db", "--salvage", tmp_path / "z.db").code == 1
     with Reader(tmp_path / "z.db") as rescued:
-        (point,) = rescued.open_calls(rescued.sessions()[0].id)
-    assert (point.call, point.text, point.reasoning) == (call, "as far as th", "I thought")
+        (body,) = [node.body for node in rescued.nodes(rescued.sessions()[0].id) if node.parent == call]
+    assert isinstance(body, Reply)
+    assert (body.spans, body.reasoning, body.status) == ((Span("as far as th", Origin.IMPORTED),), "I thought", Status.ERROR)
+    assert "not proved" in body.cause
+
+
+def test_a_salvaged_session_goes_on_where_it_was_served(tmp_path: Path) -> None:
+    with Store(tmp_path / "x.db") as store:
+        session, *_ = begin(store)
+        store.set_view_state(session, "api_base", "http://127.0.0.1:9/v1")
+    _write(tmp_path / "x.db", 0, bytes(100))
+    lifeline("verify", "--db", tmp_path / "x.db", "--salvage", tmp_path / "z.db")
+    with Reader(tmp_path / "z.db") as rescued:
+        assert rescued.view_state(session, "api_base") == "http://127.0.0.1:9/v1"

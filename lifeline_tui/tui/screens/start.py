@@ -96,7 +96,7 @@ class StartScreen(Screen[None]):
     def on_mount(self) -> None:
         if not self.covered:
             self.fill([])
-            self.query_one(OptionList).focus()
+            self.query(OptionList).focus()
 
     def on_resize(self, event: events.Resize) -> None:
         """The list gives way, never what stands under it; blank lines only where there is room."""
@@ -136,7 +136,9 @@ class StartScreen(Screen[None]):
         self.fill([(row.id, row.title, _described(row)) for row in rows])
 
     def fill(self, sessions: list[tuple[str, str, str]]) -> None:
-        """The menu, with the cursor where it was or on the first plan."""
+        """The menu, with the cursor where it was or on the first plan; nothing while it is being made."""
+        if not self.query(OptionList):
+            return
         menu = self.query_one(OptionList)
         at = menu.highlighted
         was = menu.get_option_at_index(at).id if at is not None else f"plan:{FIRST}"
