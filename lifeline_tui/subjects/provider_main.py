@@ -51,7 +51,7 @@ PLUMBING = {
 PLUMBING |= {"prediction", "store", "user", "service_tier", "safety_identifier", "context_management", "cache_control"}
 PLUMBING |= {"prompt_cache_key", "prompt_cache_retention"}
 RESERVED = {"model", "messages", "prompt", "stream", "stream_options", "extra_headers", "extra_body", "max_retries"}
-"""What no call may set: listed by litellm, but none of a probe's business (it asks tools' servers itself); and what only this module
+"""What no call may set: listed by litellm, but none of a probe's business (of tools, litellm would ask servers itself); and what only this module
 sets."""
 POLICY = re.compile(r"content[ _]?(?:policy|filter|management)|usage polic|safety (?:system|polic)", re.IGNORECASE)
 
@@ -128,7 +128,8 @@ def watch_httpx() -> None:
 async def load_litellm() -> Any:
     """litellm, told to stay at home: no price map, no `.env`, no tokenizer from the network, no retries, nothing rewritten."""
     home = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "REPEATED_STREAMING_CHUNK_LIMIT": "1000000000"}
-    os.environ.update(home, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    # A key comes from the environment and nowhere else: no .netrc, no cloud's credentials, no token of another tool is found.
+    os.environ.update(home, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HOME=os.devnull)
     import litellm
     from litellm.llms.openai.common_utils import BaseOpenAILLM
 
@@ -254,6 +255,8 @@ class Calls:
         """(the model's name at its provider, the provider), or ValueError with a sentence."""
         if api_base and not re.match(r"https?://[^/]", api_base):
             raise ValueError(f"the API base “{api_base}” is no address: it should look like http://localhost:8000/v1")
+        if (first := model.partition("/")[0]) in self.litellm.constants.PROVIDERS_THAT_AUTHENTICATE_ON_PROVIDER_INFO:
+            raise ValueError(f"{first} takes no key from the environment but signs in by itself, which is not supported here")
         try:
             name, provider, _, _ = self.litellm.get_llm_provider(model, api_base=api_base)
         except Exception:

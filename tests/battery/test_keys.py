@@ -7,6 +7,7 @@ What the operator types is the operator's own: a key in a turn is kept as it was
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import json
 import os
@@ -22,9 +23,9 @@ from typing import Any
 
 import pytest
 from canaries import CANARIES, FORMS, KEYS, TOLD, TYPED, all_told, hits, search
-from children import SHAPES, USUAL, Bench, Child, bench, lab, with_plant
+from children import SHAPES, USUAL, Bench, Child, bench, lab, with_plant, without
 from command_line import lifeline, start
-from connections import Watch
+from connections import Watch, at, elsewhere
 from model_server import BEHAVIOURS, ModelServer, Reply
 from table import ROOT, Table, command, sized
 from telling import OF_OPENAI, PLACES, cut
@@ -35,7 +36,7 @@ from lifeline_tui.calling import Streamed
 from lifeline_tui.config import Config, config_path
 from lifeline_tui.lab import Lab
 from lifeline_tui.store import Store
-from lifeline_tui.subjects import provider, redaction
+from lifeline_tui.subjects import provider, provider_main, redaction
 from lifeline_tui.subjects.protocol import Delta, End, Event, Retry, SubjectError
 from lifeline_tui.subjects.redaction import REDACTED, Redaction, secrets
 
@@ -651,3 +652,56 @@ def test_what_the_operator_types_is_kept_as_it_was_typed(tmp_path: Path, monkeyp
 
     asyncio.run(typed())
     assert key in lifeline("show", "baseline-20", "--db", tmp_path / "it.db").out
+
+
+# Keys in files
+
+
+ELSEWHERE = "KEYS: keys in files of other tools"
+LEFT_ABOUT = {
+    ".netrc": "machine 127.0.0.1\nlogin me\npassword {}\n",
+    ".aws/credentials": "[default]\naws_access_key_id = {0}\naws_secret_access_key = {0}\n",
+    ".config/litellm/github_copilot/access-token": "{}",
+    ".config/litellm/xai_oauth/auth.json": '{{"access_token": "{}"}}',
+    ".config/litellm/chatgpt/auth.json": '{{"access_token": "{}"}}',
+}
+STRAY = "gho-left-about-0123456789"
+
+
+def left_about(folder: Path, main: str = USUAL) -> Counter[str]:
+    """Calls from a home that holds keys of other tools: whether the server, or anybody, is sent one."""
+    counts: Counter[str] = Counter({"files": len(LEFT_ABOUT), "keys sent": 0, "requests elsewhere": 0})
+    for name, text in LEFT_ABOUT.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.format(STRAY))
+    with Bench(folder, main) as bench:
+        bench.server.reply = lambda body: "ANSWER: 4"
+        for shape in (*SHAPES, "openai_like", "xai"):
+            bench.child.ask(f"{shape}/happy", bench.base(shape))
+            counts["calls"] += 1
+        for model in ("github_copilot/gpt-4o", "chatgpt/gpt-5"):
+            with suppress(SubjectError):
+                bench.child.ask(model, None)
+            counts["calls"] += 1
+        for seen in bench.server.seen:
+            counts["keys sent"] += any(
+                each in json.dumps(seen.headers) for each in (STRAY, base64.b64encode(f"me:{STRAY}".encode()).decode())
+            )
+        counts["requests elsewhere"] += len(elsewhere(bench.watch.tried("connection", "name"), at(bench.server.url)))
+    return counts
+
+
+def test_no_key_is_taken_from_a_file_of_another_tool(tmp_path: Path, table: Table) -> None:
+    counts = left_about(tmp_path / "it")
+    table.row(ELSEWHERE, counts)
+    assert counts["keys sent"] == counts["requests elsewhere"] == 0, counts
+
+
+@pytest.mark.slow
+def test_a_key_that_is_taken_from_a_file_is_found(tmp_path: Path, table: Table) -> None:
+    let_in = without(provider_main.Calls.place, "self.litellm.constants.PROVIDERS_THAT_AUTHENTICATE_ON_PROVIDER_INFO", "()")
+    code = let_in + "\n" + without(provider_main.load_litellm, ", HOME=os.devnull", "")
+    counts = left_about(tmp_path / "it", with_plant(code))
+    found = counts["keys sent"] + counts["requests elsewhere"]
+    assert found
+    table.caught(ELSEWHERE, "whoever signs in by itself is let in, and finds its files", found)
