@@ -18,6 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CHECKPOINT_SECONDS = 0.2
+STOPPED = "the program was stopped"
 
 
 async def carried_through(work: Awaitable[T], stop: Callable[[], None] = lambda: None) -> T:
@@ -107,7 +108,7 @@ class Asking:
         self.partial = Partial(call, time.monotonic())
         self._subject, self._write, self._listen = subject, writer, listen
         self._reader: asyncio.Task[End] | None = None
-        self._cancelled = False
+        self._cancelled = ""
 
     async def reply(self, request: Request) -> tuple[Reply, BaseException | None]:
         """The reply, and what must be raised once it is stored: the subject's own fault, or the end of this task."""
@@ -120,7 +121,7 @@ class Asking:
             end = await self._reader
         except asyncio.CancelledError as stopped:
             await asyncio.wait({self._reader})
-            end = End(Status.CANCELLED, "by the operator")
+            end = End(Status.CANCELLED, self._cancelled or STOPPED)
             task = asyncio.current_task()
             failure = stopped if task is not None and task.cancelling() else None
         except Exception as error:
@@ -131,9 +132,9 @@ class Asking:
             await asyncio.wait({saver})
         return self._closed(end), failure
 
-    def cancel(self) -> None:
-        """Stops the stream, or keeps it from beginning."""
-        self._cancelled = True
+    def cancel(self, cause: str = STOPPED) -> None:
+        """Stops the stream, or keeps it from beginning, for a `cause` that the reply will name."""
+        self._cancelled = self._cancelled or cause
         if self._reader is not None:
             self._reader.cancel()
 

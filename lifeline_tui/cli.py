@@ -48,7 +48,9 @@ for tool in tools.commands.values():
 @click.argument("session", required=False)
 @click.option("--plan", help="Start a new session of this plan (a shipped name or a path).")
 @click.option("--model", help="The subject (default: the config's, else sim/anxious).")
-@click.option("--api-base", default="", metavar="URL", help="Where an OpenAI-shaped or local server answers.")
+@click.option(
+    "--api-base", default="", metavar="URL", help="Where the server answers; of a session, also: provider (its own service)."
+)
 @db_option
 def open_(session: str | None, plan: str | None, model: str | None, api_base: str, db: str | None) -> None:
     """Open the app, on a session or a new one."""

@@ -72,6 +72,9 @@ _stopped_by = signal.SIGINT
 
 def heed_signals() -> None:
     """Makes the signals that end a program do what control-c does: everything that arrived is saved first."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script's background job, which another's control-c must not end
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
             signal.signal(number, _as_control_c)
@@ -81,6 +84,7 @@ def _as_control_c(number: int, frame: object) -> None:
     global _stopped_by
     _stopped_by = signal.Signals(number)
     signal.raise_signal(signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextmanager

@@ -22,8 +22,12 @@ from .models import Models
 from .session import Session, create, judge_unanswered, resume
 from .store import Hit, Reader, Store
 from .store import Session as Row
-from .subjects.protocol import Deadlines, Subject, SubjectError
+from .subjects.protocol import Deadlines, Subject
+from .subjects.withheld import Withheld
 from .templates import load_templates
+
+PROVIDER = "provider"
+"""What to say in place of an API base for the provider's own service."""
 
 
 class Lab:
@@ -80,28 +84,37 @@ class Lab:
             self.templates,
             title=title or plan.name,
             seed=seed,
-            view={"api_base": api_base} if api_base else {},
+            view={"api_base": api_base},
             deadlines=self.deadlines,
             **options,
         )
 
     async def open(self, session: str, *, api_base: str = "", **options: Any) -> Session:
-        """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it; SubjectError where
-        it was served at another machine and the operator has not said again that requests may go there: notebooks are shared."""
+        """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it.
+
+        Notebooks and exports are shared: where the session was served at another machine, or nobody knows where, nothing is sent until
+        the operator has said where to, by an `api_base` or the word `provider` for the provider's own service."""
         store = self.writer.store
         row = await self.writer(store.session, session)
-        base = await self.writer(store.view_state, row.id, "api_base", "")
+        stored = await self.writer(store.view_state, row.id, "api_base")
+        said = "" if api_base == PROVIDER else api_base or None
 
         def usual(root: Root) -> Subject:
-            stored = base if isinstance(base, str) else ""
-            if stored not in ("", api_base) and not on_this_machine(stored):
-                raise SubjectError(
-                    f"Session {row.id} was served at {stored}. Notebooks are shared, so nothing is sent there until you say so:"
-                    f" lifeline open {row.id} --api-base {stored}"
-                )
-            return self.models.make(root.model, root.puzzles, api_base or stored)
+            base = said if said is not None else stored if isinstance(stored, str) else None
+            made = self.models.make(root.model, root.puzzles, base or "")
+            if said is not None or made.simulated or root.model in self.config.models:
+                return made
+            again = f"nothing is sent until you say so: lifeline open {row.id} --api-base"
+            if base is None:
+                return Withheld(root.model, f"Where session {row.id} was served is not known here, so {again} URL, or {PROVIDER}.")
+            if base and not on_this_machine(base):
+                return Withheld(root.model, f"Session {row.id} was served at {base}. Notebooks are shared, so {again} {base}")
+            return made
 
-        return await resume(self.writer, row.id, usual, self.templates, deadlines=self.deadlines, **options)
+        opened = await resume(self.writer, row.id, usual, self.templates, deadlines=self.deadlines, **options)
+        if said is not None:
+            await self.writer(store.set_view_state, row.id, "api_base", said)
+        return opened
 
     def export(self, session: str, format: str, path: Path) -> None:
         """Exports a stored session to `path`.  Raises ExportError, StoreError.  Blocks: not for the screen's thread."""

@@ -90,7 +90,10 @@ class Session(Reading):
         self._queues = queues
         self._asking: Asking | None = None
         self.unsaved: Unsaved | None = None
-        self._cancelled = False
+        self.drafts: dict[str, dict[str, str]] = {}
+        """What was typed in a form and not sent, by field: of an intervention at a node, `NAME:NODE`.  Kept when the session is closed."""
+        self._drafts_kept = self._drafts_now()
+        self._cancelled = ""
         self._capabilities: Capabilities | None = None
         self._paused = False
         self._playing: asyncio.Event | None = None
@@ -182,7 +185,7 @@ class Session(Reading):
         if effect.moves and self._working:
             raise Refusal("A reply is still arriving: escape cancels it.")
         if effect.moves:
-            self._working, self._cancelled = True, False
+            self._working, self._cancelled = True, ""
             self._idle.clear()
         try:
             if effect.moves or not self._working:
@@ -348,7 +351,7 @@ class Session(Reading):
         """
         asking = self._asking = Asking(self.subject, self._write, call.id, self._tell)
         if self._cancelled:
-            asking.cancel()
+            asking.cancel(self._cancelled)
         await carried_through(self._answer(call, asking, request, branch), asking.cancel)
 
     async def _answer(self, call: Node, asking: Asking, request: Request, branch: str) -> None:
@@ -392,14 +395,14 @@ class Session(Reading):
     def _tell(self, change: Change) -> None:
         self.listen(change)
 
-    def cancel(self) -> bool:
-        """Ends the reply that is arriving and keeps what came; False when there is none."""
+    def cancel(self, cause: str = "by the operator") -> bool:
+        """Ends the reply that is arriving, for a `cause` that it will name, and keeps what came; False when there is none."""
         self.pause()
         if not self._working:
             return False
-        self._cancelled = True
+        self._cancelled = self._cancelled or cause
         if self._asking is not None:
-            self._asking.cancel()
+            self._asking.cancel(cause)
         return True
 
     # The plan, without hands
@@ -425,7 +428,7 @@ class Session(Reading):
     async def close(self) -> None:
         """Cancels what is arriving, keeps it, and gives the session up.  Raises StoreError, which says where the last reply is, when
         that could not be stored in this notebook."""
-        self.cancel()
+        self.cancel("the session was left while it arrived")
         if self._playing is not None:
             await self._playing.wait()
         await self._idle.wait()
@@ -433,9 +436,22 @@ class Session(Reading):
             await self.save()
         except StoreError as error:
             raise await self._rescued(error) from error
+        else:
+            if (drafts := self._drafts_now()) != self._drafts_kept:
+                await self._write(self._write.store.set_view_state, self.id, "drafts", drafts)
         finally:
             await self._write(self._write.store.release, self.id)
             await self.subject.close()
+
+    def recall(self, drafts: object) -> None:
+        """Takes up the drafts that were kept, as far as they are any: a notebook may be another's."""
+        for place, fields in drafts.items() if isinstance(drafts, dict) else ():
+            if isinstance(fields, dict) and all(isinstance(text, str) for text in fields.values()):
+                self.drafts[place] = dict(fields)
+        self._drafts_kept = self._drafts_now()
+
+    def _drafts_now(self) -> dict[str, dict[str, str]]:
+        return {place: dict(fields) for place, fields in self.drafts.items() if fields}
 
     async def _rescued(self, error: StoreError) -> StoreError:
         """Puts the session into a file of its own; what to raise then, which says where, or holds the reply where that failed too."""
@@ -500,7 +516,9 @@ async def _resumed(writer: Writer, id: str, make: Callable[[Root], Subject], tem
             queues[name, tip] = tuple(from_data(Part, data) for data in value)
     current = view.get("branch")
     branch = current if current in branches else MAIN if MAIN in branches else next(iter(branches))
-    return Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
+    session = Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
+    session.recall(view.get("drafts"))
+    return session
 
 
 def judge_unanswered(store: Reader, path: list[Node], reply: Reply) -> list[Remark]:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from app_cases import SMALL, drawn, press, running, script, transcript, until
+from app_cases import SMALL, drawn, press, running, said, script, transcript, until
 from textual.widgets import Input, Static, TextArea
 
 from lifeline_tui.core.nodes import Assistant, Origin, User, plain, text_of
@@ -141,6 +141,44 @@ async def test_long_text_goes_through_the_operators_editor(tmp_path: Path, monke
         monkeypatch.setattr(type(app), "suspend", _not_suspended)
         await press(pilot, "n", "i", "ctrl+o")
         assert app.screen.query_one(TextArea).text == "from outside"
+
+
+@pytest.mark.parametrize(("does", "why"), [("exit 3", "exit code 3"), ("printf 'caf\\351' > \"$1\"", "no UTF-8")])
+async def test_what_an_editor_wrote_is_kept_although_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, why: str
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\nprintf 'from outside' > \"$1\"\n{does}\n")
+    os.chmod(editor, 0o700)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        monkeypatch.setattr(type(app), "suspend", _not_suspended)
+        await press(pilot, "n", "i", *"mine", "ctrl+o")
+        assert app.screen.query_one(TextArea).text == "mine"
+        (kept,) = tmp_path.glob("lifeline-*.txt")
+        assert kept.read_bytes() in (b"from outside", b"caf\xe9")
+        assert why in said(app)
+        assert str(kept) in said(app).replace("\n", "")
+
+
+async def test_what_was_typed_and_not_sent_is_there_when_one_comes_back(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "i", *"half")
+    async with running(tmp_path) as (app, pilot):
+        await press(pilot, "home", "enter", "i")
+        assert app.screen.query_one(TextArea).text == "half"
+        await press(pilot, "ctrl+s")
+    async with running(tmp_path) as (app, pilot):
+        await press(pilot, "home", "enter", "i")
+        assert app.screen.query_one(TextArea).text == ""
+
+
+async def test_a_format_is_chosen_where_no_file_is_named(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "ctrl+e", "ctrl+u", "shift+tab", "right", "escape")
+        assert app.is_running
 
 
 def _not_suspended(app: object) -> object:

@@ -6,7 +6,9 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -35,6 +37,7 @@ from lifeline_tui.loading import BadFile
 from lifeline_tui.plans import load_plan, plan_names
 from lifeline_tui.session import Session
 from lifeline_tui.store import Reader, Store, StoreError
+from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.verify import verify
 
 HOSTILE = 'a\x00\ud800\u202e\x1b]52;c;x\x07 [@click=app.quit]\n````\n# heading\n<script>alert(1)</script>\n`````text\n"=1+1"'
@@ -211,6 +214,41 @@ async def test_what_cannot_be_exported_says_so_and_leaves_no_file(tmp_path: Path
         with pytest.raises(ExportError, match="cannot be written"):
             write("markdown", store, [session.id], out / "nowhere" / "x.md")
         assert sorted(path.name for path in out.iterdir()) == ["link"]
+
+
+@pytest.mark.parametrize("name", ["t.db", "t.db-wal", "t.db.lock", "again.db", "other.db", "pipe", "folder"])
+async def test_an_export_takes_the_place_of_an_older_one_and_of_nothing_else(tmp_path: Path, name: str):
+    async with opened(tmp_path, Voice()) as session:
+        await session.do("next")
+        store = session._write.store
+        Store(tmp_path / "other.db").close()
+        os.link(store.file, tmp_path / "again.db")
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "old.md").write_text("an older export")
+        before = {path: path.lstat().st_ino for path in tmp_path.iterdir()}
+        with pytest.raises(ExportError):
+            write("markdown", store, [session.id], tmp_path / name)
+        assert {path: path.lstat().st_ino for path in tmp_path.iterdir()} == before
+        write("markdown", store, [session.id], tmp_path / "old.md")
+        assert "an older export" not in (tmp_path / "old.md").read_text()
+
+
+async def test_what_was_altered_is_not_exported_to_be_imported_again(tmp_path: Path):
+    async with opened(tmp_path, Voice()) as session:
+        await session.do("next")
+        file, id = session._write.store.file, session.id
+    conn = sqlite3.connect(file)
+    for name in TRIGGERS:
+        conn.execute(f"DROP TRIGGER {name}")
+    conn.execute("UPDATE nodes SET body = replace(body, 'ANSWER', 'answer') WHERE kind = 'reply'")
+    for sql in TRIGGERS.values():
+        conn.execute(sql)
+    conn.commit()
+    conn.close()
+    with Reader(file) as store, pytest.raises(ExportError, match=r"is not what its hash says.*--salvage"):
+        write("session-jsonl", store, [id], tmp_path / "x.jsonl")
+    assert not (tmp_path / "x.jsonl").exists()
 
 
 # Import

@@ -28,6 +28,10 @@ PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionErr
 """What is wrong with where to write, not with the disk."""
 
 
+BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", ".provider.log")
+"""What follows a notebook's name in the names of its files."""
+
+
 class ExportError(Exception):
     """An export cannot be made as asked.  The message is for the operator."""
 
@@ -43,11 +47,11 @@ def exporter(format: str) -> Export:
 
 
 def write(format: str, store: Reader, sessions: Sequence[str], path: Path, *, blind: bool = False) -> None:
-    """Exports to `path`, whole or not at all.  Refuses a symbolic link.  Raises ExportError."""
-    if path.is_symlink():
-        raise ExportError(f"{path} is a symbolic link: name the file itself.")
+    """Exports to `path`, whole or not at all.  An older export is replaced, nothing else is.  Raises ExportError."""
     try:
         try:
+            if reason := _irreplaceable(path, store.file):
+                raise ExportError(f"{path} is {reason}.")
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         except ValueError as error:  # a NUL, or half a character
             raise ExportError(f"{path} cannot be the name of a file: {error}.") from None
@@ -63,3 +67,21 @@ def write(format: str, store: Reader, sessions: Sequence[str], path: Path, *, bl
     except OSError as error:
         kind = ExportError if isinstance(error, PLACE) else ExportFailed
         raise kind(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _irreplaceable(path: Path, notebook: Path) -> str:
+    """Why what is at `path` must stay; "" where it need not, or where nothing is.  Raises OSError.
+
+    The notebook itself is never opened to see: closing it would drop the locks that SQLite holds on it."""
+    if path.is_symlink():
+        return "a symbolic link: name the file itself"
+    if path.name in {notebook.name + beside for beside in BESIDE} and path.parent.samefile(notebook.parent):
+        return "the notebook, or stands beside it and is a part of it"
+    if not path.exists():
+        return ""
+    if path.samefile(notebook):
+        return "the notebook itself"
+    if not path.is_file():
+        return "no regular file: without a file, the export goes to the terminal or to a pipe"
+    with path.open("rb") as file:
+        return "a database, and never written over" if file.read(16) == b"SQLite format 3\0" else ""

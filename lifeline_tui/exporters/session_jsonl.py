@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from ..core.nodes import Annotation, Node, canonical
+from ..core.nodes import Annotation, Node, annotation_hash, canonical, node_hash
 from ..store import Branch, Reader
 from ..store import Session as Row
-from . import ExportError
+from ..store.errors import SALVAGE
+from . import ExportError, ExportFailed
 
 FORMAT, VERSION = "lifeline-session", 1
 
@@ -32,15 +33,25 @@ def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> 
 
 
 def lines(store: Reader, session: str) -> Iterator[str]:
-    """Every line but the last."""
+    """Every line but the last.  Raises ExportFailed at a row that is not what its hash says: no import would take it."""
     row = store.session(session)
     yield canonical({"format": FORMAT, "version": VERSION, "session": header(row)})
+    hashes = {"": ""}
     for node in store.nodes(session):
+        hashes[node.id] = _proved(row, node, node_hash(node, hashes.get(node.parent or "", "")))
         yield canonical(node_data(node))
     for note in store.annotations(session):
+        _proved(row, note, annotation_hash(note, hashes.get(note.node, "")))
         yield canonical(note_data(note))
     for branch in store.branches(session):
         yield canonical(branch_data(branch))
+
+
+def _proved(session: Row, thing: Node | Annotation, sha256: str) -> str:
+    if thing.sha256 != sha256:
+        what = "turn" if isinstance(thing, Node) else "remark"
+        raise ExportFailed(f"Session {session.id} is damaged or was altered: {what} {thing.id} is not what its hash says. {SALVAGE}.")
+    return sha256
 
 
 def _counts(store: Reader, session: str) -> dict[str, int]:

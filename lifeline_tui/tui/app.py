@@ -68,8 +68,6 @@ class LifelineApp(Themed[None], Guarded[None]):
         """What sessions said that were left and could not be stored."""
         self.keymap = dict(config.keys)
         self.session: Session | None = None
-        self.drafts: dict[tuple[str, str, str], dict[str, str]] = {}
-        """What was typed in a form and not sent: by session, intervention and node."""
         self.set_keymap(self.keymap)
         # Before anything is painted: a theme that is set later parses every style again.
         self.use_theme("lifeline-mono" if without_colour(os.environ) else config.theme or "lifeline-dark")

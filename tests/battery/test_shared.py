@@ -19,6 +19,7 @@ from table import Table
 
 from lifeline_tui import plans
 from lifeline_tui.core.plan import Plan
+from lifeline_tui.importers import session_jsonl
 from lifeline_tui.interventions import scriptable
 from lifeline_tui.loading import BadFile
 from lifeline_tui.packs import load_pack
@@ -200,9 +201,11 @@ def shared_notebooks(bench: Bench, other: ModelServer, home: Path) -> Counter[st
         counts["notebooks"] += 1
         try:
             session = await here.open(made.id)
-            counts["taken"] += 1
-            await session.do("next")
-            await session.close()
+            try:
+                await session.do("next")
+                counts["taken"] += 1
+            finally:
+                await session.close()
         except SubjectError:
             pass
         await here.close()
@@ -215,6 +218,7 @@ def shared_notebooks(bench: Bench, other: ModelServer, home: Path) -> Counter[st
         "http://[2001:db8::1]/v1",
     ):
         bench.child.run(opened("openai/happy", {"api_base": place}))
+    bench.child.run(opened("openai/happy", {}))  # brought here by an import, so that nobody knows
     counts["requests elsewhere"] += len(other.seen)
     return counts
 
@@ -259,3 +263,30 @@ def test_a_parameter_that_steers_a_call_is_found(tmp_path: Path, table: Table) -
     found = sum(counts[word] for word in FAULTS)
     assert found
     table.caught(SHARED, "every parameter is an argument of litellm's", found)
+
+
+def test_a_session_from_elsewhere_goes_on_where_the_operator_says(bench: Bench, tmp_path: Path) -> None:
+    bench.server.reply = lambda body: "ACTION: ANSWER\nANSWER: 4"
+
+    async def goes_on() -> list[str]:
+        first, second = lab(bench, tmp_path / "first.db"), lab(bench, tmp_path / "second.db")
+        made = await first.new("baseline-20", "openai/happy", api_base=bench.server.url)
+        await made.close()
+        first.export(made.id, "session-jsonl", tmp_path / "x.jsonl")
+        session_jsonl.read(second.writer.store, tmp_path / "x.jsonl")
+        ends = []
+        for said in ("", bench.server.url, ""):
+            session = await second.open(made.id, api_base=said)
+            try:
+                await session.do("next")
+                ends.append(str(session.tree[session.tip].body.status))
+            except SubjectError as why:
+                ends.append(str(why))
+            await session.close()
+        await first.close()
+        await second.close()
+        return ends
+
+    unknown, *known = bench.child.run(goes_on())
+    assert "is not known here" in unknown
+    assert known == ["complete", "complete"]

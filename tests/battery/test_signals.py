@@ -36,7 +36,19 @@ def fault(self):
     raise RuntimeError("a fault of the app's own")
 RunScreen.action_peek = fault
 """
-WRONG = ("not saved", "terminal not given back", "wrong exit code", "tracebacks", "locals shown", "damaged", "hung")
+IN_THE_BACKGROUND = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+"""As a shell starts a job that a script puts there."""
+BACKGROUND = "signals: SIGINT, then SIGTERM, to a run in the background of a script"
+WRONG = (
+    "not saved",
+    "said to be the operator's cancel",
+    "terminal not given back",
+    "wrong exit code",
+    "tracebacks",
+    "locals shown",
+    "damaged",
+    "hung",
+)
 
 
 class Ended(Terminal):
@@ -77,14 +89,20 @@ class Ended(Terminal):
         counts["locals shown"] += b"sk-not-to-be-printed" in self.out
         with Reader(self.db) as store:
             bodies = [node.body for row in store.sessions() for node in store.nodes(row.id)]
-            replies = [(body.status, plain(body.spans)) for body in bodies if isinstance(body, Reply)]
-            counts["not saved"] += replies != [(Status.CANCELLED, "half of an")]
+            replies = [body for body in bodies if isinstance(body, Reply)]
+            counts["not saved"] += [(each.status, plain(each.spans)) for each in replies] != [(Status.CANCELLED, "half of an")]
+            counts["said to be the operator's cancel"] += any("operator" in each.cause for each in replies)
             counts["damaged"] += len(verify(store, digest_of=call_digest))
         return counts
 
 
-def signalled(folder: Path, number: signal.Signals, plant: str = "", *, app: bool = True) -> Counter[str]:
+def signalled(
+    folder: Path, number: signal.Signals, plant: str = "", *, app: bool = True, first: signal.Signals | None = None
+) -> Counter[str]:
+    """`first`: a signal that must do nothing."""
     with Ended(folder, plant, app=app) as it:
+        if first is not None:
+            it.process.send_signal(first)
         it.process.send_signal(number)
         return it.left(128 + number)
 
@@ -155,6 +173,15 @@ def test_a_closed_terminal_ends_it_with_everything_saved(
 
 
 @sized(fast=1, long=50)
+def test_a_job_in_the_background_of_a_script_heeds_term_and_no_control_c(tmp_path: Path, table: Table, rounds: int) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **signalled(tmp_path, signal.SIGTERM, IN_THE_BACKGROUND, app=False, first=signal.SIGINT))
+    table.row(BACKGROUND, counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
+@sized(fast=1, long=50)
 def test_suspended_and_back_it_goes_on(tmp_path: Path, table: Table, rounds: int) -> None:
     counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
     for _ in range(rounds):
@@ -208,6 +235,14 @@ def test_a_careless_end_is_caught(tmp_path: Path, table: Table) -> None:
         found = sum(counts[fault] for fault in WRONG)
         assert found, bug
         table.caught(f"signals: {check}", bug, found)
+
+
+@pytest.mark.slow
+def test_a_job_that_cannot_be_ended_is_caught(tmp_path: Path, table: Table) -> None:
+    plant = IN_THE_BACKGROUND + "signal.pthread_sigmask = lambda *given: None\nsignal.default_int_handler = signal.SIG_IGN\n"
+    counts = signalled(tmp_path, signal.SIGTERM, plant, app=False)
+    assert counts["hung"]
+    table.caught(BACKGROUND, "control-c stays ignored", counts["hung"])
 
 
 @pytest.mark.slow

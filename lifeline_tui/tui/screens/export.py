@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,7 +73,8 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
 
     def on_choice_changed(self) -> None:
         path = self.query_one(Input)
-        path.value = str(Path(path.value).with_suffix(SUFFIX[self.query_one(Choice).value]))
+        with suppress(ValueError):  # of what is no file's name, nothing can be changed
+            path.value = str(Path(path.value).with_suffix(SUFFIX[self.query_one(Choice).value]))
 
     def on_input_submitted(self) -> None:
         if (place := self.place) is not None:

@@ -296,16 +296,14 @@ class RunScreen(Screen[None]):
         """Collects the fields.  What was typed is kept until it has been done, whatever comes between."""
         from .form import Form
 
-        place = (self.session.id, name, "" if name == "free" else cursor or "")
-        draft = self.app.drafts.setdefault(place, {})
+        place = f"{name}:{'' if name == 'free' else cursor or ''}"
+        draft = self.session.drafts.setdefault(place, {})
         values = await self.app.push_screen_wait(Form(self.session, TABLE[name], cursor, draft))
         if values is not None:
             self.carry_out(name, values, cursor, place)
 
     @work(group="session")
-    async def carry_out(
-        self, name: str, values: dict[str, str], cursor: str | None, draft: tuple[str, str, str] | None = None
-    ) -> None:
+    async def carry_out(self, name: str, values: dict[str, str], cursor: str | None, draft: str | None = None) -> None:
         """Does it, and says what could not be done; what the operator typed stays in the notebook or in the form."""
         self.playing, self.trouble = name == "autoplay", ""
         if TABLE[name].group != "notes":
@@ -313,7 +311,7 @@ class RunScreen(Screen[None]):
         try:
             await self.session.do(name, values, cursor)
             if draft is not None:
-                self.app.drafts.pop(draft, None)
+                self.session.drafts.pop(draft, None)
         except Refusal as reason:
             self.notify(str(reason), title=TABLE[name].label, severity="warning")
         except SubjectError as error:
@@ -321,7 +319,7 @@ class RunScreen(Screen[None]):
         except StoreError as error:
             self.trouble = _unsaved(error, self.session)
             if self.session.partial is not None and draft is not None:
-                self.app.drafts.pop(draft, None)
+                self.session.drafts.pop(draft, None)
         finally:
             self.playing = False
         if TABLE[name].group == "notes":
