@@ -13,9 +13,11 @@ from .loading import BadFile, resources
 
 
 def database(config: Config, given: str | None = None) -> Path:
-    """The notebook's file: --db, else LIFELINE_DB, else the config, else the platform's user data folder."""
+    """The notebook's file: --db, else LIFELINE_DB, else the config, else the platform's user data folder.  By its real name: it may
+    be a link, and what is beside a notebook is beside the real one."""
     named = given or os.environ.get("LIFELINE_DB") or config.db
-    return Path(os.path.abspath(os.path.expanduser(named))) if named else default_db()
+    path = os.path.abspath(os.path.expanduser(named)) if named else default_db()
+    return Path(os.path.realpath(path) if os.path.exists(path) else path)
 
 
 def open_app(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from session_cases import Voice, opened, rows
@@ -10,6 +12,7 @@ from session_cases import Voice, opened, rows
 from lifeline_tui.config import Config, Model, on_this_machine
 from lifeline_tui.lab import Lab
 from lifeline_tui.subjects.protocol import SubjectError
+from lifeline_tui.subjects.withheld import Withheld
 
 
 @pytest.mark.parametrize(
@@ -29,18 +32,35 @@ def test_what_is_of_this_machine(address: str, here: bool):
     assert on_this_machine(address) is here
 
 
-async def test_a_session_served_elsewhere_asks_before_anything_is_sent_there_again(tmp_path: Path):
-    lab = Lab(Config(), tmp_path / "t.db", paced=False)
-    try:
-        session = await lab.new("lifelines-10", "sim/rational")
+@pytest.mark.parametrize(
+    ("stored", "said", "why"),
+    [
+        ({"api_base": "https://example.org/v1"}, "", "lifeline open {id} --api-base https://example.org/v1"),
+        ({}, "", "lifeline open {id} --api-base URL, or provider"),
+        ({"api_base": 7}, "", "lifeline open {id} --api-base URL, or provider"),
+        ({"api_base": ""}, "", ""),
+        ({"api_base": "http://127.0.0.1:9/v1"}, "", ""),
+        ({"api_base": "https://example.org/v1"}, "https://example.org/v1", ""),
+        ({"api_base": "https://example.org/v1"}, "provider", ""),
+        ({}, "provider", ""),
+    ],
+)
+async def test_a_session_served_elsewhere_asks_before_anything_is_sent(tmp_path: Path, stored: Any, said: str, why: str):
+    async with opened(tmp_path, Withheld("openai/x", "")) as session:
+        id = session.id
+        await session._write(session._write.store.set_view_state, id, "api_base", stored.get("api_base"))
+    for base in (said, ""):  # what was said once is kept
+        lab = Lab(Config(), tmp_path / "t.db", paced=False)
+        session = await lab.open(id, api_base=base)
+        held = isinstance(session.subject, Withheld)
+        if held:
+            with pytest.raises(SubjectError, match=re.escape(why.format(id=id) or said)):
+                await session.do("next")
+        nodes = len(session.tree.nodes)
         await session.close()
-        await lab.writer(lab.writer.store.set_view_state, session.id, "api_base", "https://example.org/v1")
-        with pytest.raises(SubjectError, match=rf"lifeline open {session.id} --api-base https://example.org/v1"):
-            await lab.open(session.id)
-        again = await lab.open(session.id, api_base="https://example.org/v1")
-        assert again.id == session.id
-    finally:
         await lab.close()
+        assert held == bool(why) or said.startswith("https")
+        assert nodes == 1  # nothing was written for a turn that was not sent
 
 
 async def test_the_model_behind_an_alias_is_what_the_record_says_was_asked(tmp_path: Path):

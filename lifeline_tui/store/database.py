@@ -2,6 +2,9 @@
 
 A file that is not ours is told by its header alone and is left untouched.  A new file is private (0600) before anything is in it.
 Automatic checkpoints are off; the WAL is folded back under the same lock when it has grown, and on closing.
+
+A path may be a link, and what stands at it may change under us.  What is beside a database goes by its real name, so that all who
+open it meet there; and nothing is acknowledged unless the file at that name is the one that was opened.
 """
 
 from __future__ import annotations
@@ -14,17 +17,34 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import SALVAGE, BadReference, StoreError, sentence, trouble
-from .lock import SideLock
+from .lock import SideLock, gone, look_beside
 from .schema import APPLICATION_ID, READ, TRIGGERS, VERSION
 from .views import VIEWS
 
 WAL_PAGES = 2_000
 _PAGE = 4_096 + 24
+BESIDE = ("-wal", "-shm", "-journal")
+_NEWEST = "SELECT n, id FROM nodes ORDER BY n DESC LIMIT 1"
 TROUBLE = (sqlite3.Error, OSError, UnicodeError, OverflowError)
 
 
+def real(path: Path | str) -> Path:
+    """The path by which everybody knows the file at `path`; where there is none yet, as it was given."""
+    return Path(os.path.realpath(path) if os.path.exists(path) else os.path.abspath(path))
+
+
+def _look(path: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Which file stands at `path`, and when it was last written to and how long it is; zeros for none."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return (0, 0), (0, 0)
+    return (facts.st_dev, facts.st_ino), (facts.st_mtime_ns, facts.st_size)
+
+
 def _is_ours(path: Path) -> int:
-    """The schema version in the header of `path`: 0 for an empty file.  Raises BadReference for any other file than ours.
+    """The schema version in the header of `path`: 0 for an empty file.  Raises BadReference for any other file than ours, and
+    StoreError where SQLite would write, or wait, somewhere else than beside it.
 
     SQLite is asked, in a way that takes no lock and looks at nothing beside the file.  To open the file ourselves, and close it, would
     drop every lock that this process's other connections hold on it; another process would then take the log away from under them.
@@ -35,6 +55,8 @@ def _is_ours(path: Path) -> int:
         raise BadReference(f"{path} cannot be opened: {error.strerror}. Choose another file with --db.") from error
     if not stat.S_ISREG(facts.st_mode):
         raise BadReference(f"{path} cannot be opened: it is no regular file. Choose another file with --db.")
+    for end in BESIDE:
+        look_beside(path.with_name(path.name + end))
     if not facts.st_size:
         return 0
     conn = _connect(_uri(path, "mode=ro&immutable=1"))
@@ -115,6 +137,11 @@ class Database:
         except OSError as error:
             raise trouble(error, path) from error
         _is_ours(path)
+        if os.stat(path).st_nlink > 1:
+            raise BadReference(
+                f"{path} has a second name (it is a hard link), and who opens it by that would not see what is written here. "
+                "Copy it, and name the copy with --db."
+            )
         self.lock = SideLock(path.with_name(path.name + ".lock"))
         try:
             self.conn = self._open()
@@ -125,6 +152,8 @@ class Database:
             raise
         self._wal = path.with_name(path.name + "-wal")
         self._wal_seen = 0
+        self._opened = {each: _look(each)[0] for each in (f"{self.lock.path}", f"{path}-wal", f"{path}-shm", f"{path}")}
+        self._stamp, self._folded = (0, 0), 0  # of the file as it was last looked into: its look, and the count of its newest turn
 
     def _open(self) -> sqlite3.Connection:
         conn = _connect(_uri(self.path, "mode=rw"))
@@ -165,7 +194,9 @@ class Database:
                     conn.execute("PRAGMA synchronous = NORMAL")
                 try:
                     conn.execute("BEGIN IMMEDIATE")
+                    self._check_place()
                     yield conn
+                    self._check_place()
                     conn.execute("COMMIT")
                 finally:
                     if conn.in_transaction:
@@ -175,6 +206,37 @@ class Database:
                 self._fold_if_grown()
         except TROUBLE as error:
             raise StoreError(sentence(error, self.path)) from error
+
+    def _check_place(self) -> None:
+        """Raises StoreError unless what was opened still stands where it stood, and holds what was folded into it."""
+        stamp = self._stamp
+        for path, opened in self._opened.items():
+            now, stamp = _look(path)
+            if now != opened:
+                raise gone(Path(path))
+        if stamp != self._stamp:  # that of the last of them, the database
+            self._check_content(shrunk=stamp[1] < self._stamp[1])
+            self._stamp = stamp
+
+    def _check_content(self, *, shrunk: bool) -> None:
+        """Raises StoreError when the file was written to by a copy that was put over it, and not by a fold of this history.
+
+        A fold that was cut short leaves pages of two moments, which only the log makes whole: to lack some is no sign.
+        """
+        file = _connect(_uri(self.path, "mode=ro&immutable=1"))
+        try:
+            last = file.execute(_NEWEST).fetchone()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT:
+                raise
+            return
+        finally:
+            file.close()
+        n, id_ = last or (0, "")
+        ours = not n or self.conn.execute("SELECT id FROM nodes WHERE n = ?", (n,)).fetchone() == (id_,)
+        if shrunk or n < self._folded or not ours:
+            raise gone(self.path)
+        self._folded = n
 
     def _fold_if_grown(self) -> None:
         """Fold the WAL back once it has grown by another `WAL_PAGES`; a reader in the way makes it partial, and that is fine."""

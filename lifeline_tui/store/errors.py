@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-SALVAGE = "`lifeline verify --salvage FILE` takes what can be proved of it into a new notebook"
+SALVAGE = "`lifeline verify --salvage FILE` takes what can be proved into a new notebook"
 
 
 class StoreError(Exception):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import OwnedElsewhere, StoreError, sentence
+from .errors import BadReference, OwnedElsewhere, StoreError, sentence
+from .lock import gone, side_file
 
 _GRACE_S = 0.1
 """A reader that looks holds the lock for microseconds; so long an owner-to-be waits before it believes what it sees."""
@@ -32,6 +34,21 @@ def folder(database: Path) -> Path:
     return database.with_name(database.name + ".owners")
 
 
+def _file(database: Path, session: str) -> Path:
+    """Where the owner of `session` says so.  Raises BadReference for an id that is no name in that folder: another made it."""
+    if session in ("", ".", "..") or "/" in session or "\0" in session:
+        raise BadReference(f"{session!r} is no session's id, so nobody can run it. Export it, or leave it as it is.")
+    return folder(database) / session
+
+
+def _stands(fd: int, path: Path) -> bool:
+    """Whether what is open as `fd` is what stands at `path`."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
+
+
 def _read(fd: int) -> Owner:
     pid, _, host = os.pread(fd, 300, 0).decode("utf-8", "replace").partition(" ")
     return Owner(int(pid) if pid.isdigit() else 0, host)
@@ -40,8 +57,8 @@ def _read(fd: int) -> Owner:
 def owner_of(database: Path, session: str) -> Owner | None:
     """The live owner of `session`, or None.  Only looks."""
     try:
-        fd = os.open(folder(database) / session, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        fd = side_file(_file(database, session), os.O_RDONLY)
+    except (OSError, StoreError):
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -63,12 +80,17 @@ class Ownership:
         return session in self._held
 
     def take(self, session: str) -> bool:
-        """Own `session` from now on; False if it was ours already.  Raises OwnedElsewhere, with the owner's process number."""
+        """Own `session` from now on; False if it was ours already.  Raises OwnedElsewhere, with the owner's process number, and
+        StoreError where somebody took away what said that it is ours."""
+        path = _file(self._database, session)
         if session in self._held:
+            if not _stands(self._held[session], path):
+                raise gone(path)
             return False
-        path = folder(self._database) / session
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
+            if not stat.S_ISDIR(os.lstat(path.parent).st_mode):
+                raise StoreError(f"{path.parent} is a link, not a folder: nothing was written. Move it away, then try again.")
             self._held[session] = self._lock(path)
         except OSError as error:
             raise StoreError(sentence(error, path.parent)) from error
@@ -81,11 +103,11 @@ class Ownership:
     def _lock(self, path: Path) -> int:
         end = time.monotonic() + _GRACE_S
         while True:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = side_file(path)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # The last owner removes its file; a lock on one that is gone from the folder protects nothing.
-                if path.exists() and os.path.samestat(os.fstat(fd), os.stat(path)):
+                if _stands(fd, path):
                     return fd
                 os.close(fd)
             except BlockingIOError:
@@ -104,8 +126,10 @@ class Ownership:
     def release(self, session: str) -> None:
         fd = self._held.pop(session, None)
         if fd is not None:
-            with suppress(OSError):
-                os.unlink(folder(self._database) / session)
+            path = folder(self._database) / session
+            if _stands(fd, path):
+                with suppress(OSError):
+                    os.unlink(path)
             os.close(fd)
 
     def release_all(self) -> None:

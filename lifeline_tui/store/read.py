@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..core.nodes import Annotation, Node
 from ..core.tree import Tree
-from .database import TROUBLE, open_read_only
+from .database import TROUBLE, open_read_only, real
 from .errors import SALVAGE, BadReference, StoreError, sentence
 from .ownership import Owner, owner_of
 from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, to_annotation, to_branch, to_node, to_session
@@ -36,7 +36,7 @@ class Reader:
     """A database opened for reading only.  For one thread at a time."""
 
     def __init__(self, path: Path | str) -> None:
-        self.file = Path(path)
+        self.file = real(path)
         self._conn = open_read_only(self.file)
 
     def close(self) -> None:

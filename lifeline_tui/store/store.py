@@ -14,7 +14,7 @@ from typing import Any
 
 from ..core.nodes import Annotation, Node, Origin, Remark, Reply, Span, Status, canonical
 from .append import Ledger, first_root, keep
-from .database import Database
+from .database import Database, real
 from .errors import StoreError
 from .identity import now_iso, ulid
 from .ownership import Ownership
@@ -47,7 +47,7 @@ class Store(Reader):
         new_id: Callable[[], str] = ulid,
         judged: Judged = lambda store, path, reply: (),
     ) -> None:
-        self.file = Path(path)
+        self.file = real(path)
         self.clock = clock
         self.new_id = new_id
         self._judged = judged

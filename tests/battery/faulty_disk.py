@@ -18,6 +18,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ from lifeline_tui.core.transcript import call_digest  # noqa: E402
 from lifeline_tui.exporters import ExportError, write  # noqa: E402
 from lifeline_tui.importers.session_jsonl import read  # noqa: E402
 from lifeline_tui.lab import Lab  # noqa: E402
-from lifeline_tui.store import Draft, Reader, Store, StoreError  # noqa: E402
+from lifeline_tui.store import Draft, Reader, Store, StoreError, Unkept  # noqa: E402
 from lifeline_tui.store.migrations import migrations  # noqa: E402
 from lifeline_tui.store.verify import verify  # noqa: E402
 
@@ -171,6 +172,12 @@ def leave(run: Run) -> None:
     asyncio.run(_leave(run))
 
 
+def strand(run: Run) -> None:
+    """The same where the folder for temporary files is on that disk, too."""
+    tempfile.tempdir = str(run.folder)
+    asyncio.run(_leave(run))
+
+
 async def _leave(run: Run) -> None:
     lab = Lab(Config(), run.db, paced=False)
     try:
@@ -192,6 +199,9 @@ async def _leave(run: Run) -> None:
     try:
         await session.close()
         run.say("lost", kept is not None)
+    except Unkept as error:
+        run.say("told", str(error))
+        run.say("lost", kept is None or error.text != plain(kept.reply.spans))
     except StoreError as error:
         run.say("told", str(error))
         rescued = re.search(r"--db (\S+/rescued\.db)", str(error))
@@ -243,6 +253,7 @@ SCENARIOS: dict[str, Callable[[Run], None]] = {
     "turns": turns,
     "play": play,
     "leave": leave,
+    "strand": strand,
     "import": bring,
     "export": send,
 }
@@ -334,7 +345,7 @@ def judged(out: Outcome, folder: Path, scenario: str) -> dict[str, int]:
             faults["text lost"] = sum(not plain(body.spans).endswith(LONG) for body in replies if isinstance(body, Reply))
             for row in store.sessions(include_hidden=True):
                 store.own(row.id)
-            found = verify(store, digest_of=call_digest if scenario in ("play", "leave", "import") else None)
+            found = verify(store, digest_of=call_digest if scenario in ("play", "leave", "strand", "import") else None)
             faults["damaged"] = len(found)
             begin(store)
             if scenario == "import":
@@ -398,7 +409,7 @@ def faults(scenario: str, folder: Path, rounds: int, chance: random.Random, how:
         out.odd += whole.odd
         found = judged(out, folder, scenario)
         found["text lost"] += out.lost
-        if out.ended and scenario != "leave":
+        if out.ended and scenario not in ("leave", "strand"):
             found["text lost"] += len(set(out.acked)) < len(set(whole.acked))
         print(json.dumps(asdict(out) | {"how": how, "faults": found}), flush=True)
         shutil.rmtree(folder / str(place))

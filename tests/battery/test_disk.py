@@ -24,7 +24,10 @@ ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "HALF")
 SENTENCE = re.compile(r"[^\n]*(?:t\.db|attempts-csv|session-jsonl|markdown)[^\n]*")
 ADVICE = ("then try again.", "Choose another file with --db.", "cannot be written: ")
 WRONG = ("acknowledged lost", "text lost", "damaged", "not opened", "half done", "unclear", "raised raw", "not gone on")
-LEAVE = "a session left on a disk that stays full"
+LEFT = {
+    "leave": "a session left on a disk that stays full",
+    "strand": "a session left where the folder for temporary files is on that disk, too",
+}
 SCENARIOS = {
     "first": "a new notebook",
     "turns": "turns and checkpoints",
@@ -100,25 +103,28 @@ def test_a_power_cut_loses_nothing(shim: Path, tmp_path: Path, chance: Random, t
 
 
 @sized(fast=3, long=100_000, shards=1)
+@pytest.mark.parametrize("scenario", LEFT)
 def test_whoever_leaves_a_full_disk_takes_the_last_reply_along(
-    shim: Path, tmp_path: Path, chance: Random, table: Table, rounds: int, monkeypatch: pytest.MonkeyPatch
+    shim: Path, tmp_path: Path, chance: Random, table: Table, scenario: str, rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    counts = broken(shim, tmp_path, "leave", rounds, chance, *(f"{error}-until-mended" for error in ERRORS))
-    table.row(f"disk: {LEAVE}", counts)
+    counts = broken(shim, tmp_path, scenario, rounds, chance, *(f"{error}-until-mended" for error in ERRORS))
+    table.row(f"disk: {LEFT[scenario]}", counts)
     assert counts["faults"]
     assert not wrong(counts)
 
 
+@pytest.mark.parametrize(("scenario", "bug"), [("leave", "a reply let go of"), ("strand", "a reply that is not told")])
 def test_a_reply_that_is_left_behind_is_caught(
-    shim: Path, tmp_path: Path, chance: Random, table: Table, monkeypatch: pytest.MonkeyPatch
+    shim: Path, tmp_path: Path, chance: Random, table: Table, scenario: str, bug: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    found = wrong(broken(shim, tmp_path, "leave", 20, chance, "ENOSPC-until-mended", plant=LET_GO))
-    assert found
-    table.caught(f"disk: {LEAVE}", "a reply let go of", found.total())
+    plant = LET_GO if scenario == "leave" else UNTOLD
+    lost = broken(shim, tmp_path, scenario, 20, chance, "ENOSPC-until-mended", plant=plant)["text lost"]
+    assert lost
+    table.caught(f"disk: {LEFT[scenario]}", bug, f"{lost} text lost")
 
 
 LET_GO = """
@@ -128,6 +134,11 @@ async def without(self, path):
     self.unsaved = None
     await save(self, path)
 Session.save_elsewhere = without
+"""
+UNTOLD = """
+from lifeline_tui.store import Unkept
+make = Unkept.__init__
+Unkept.__init__ = lambda self, why, text: make(self, why, "")
 """
 NO_SYNC = """
 import functools, sqlite3
@@ -177,19 +188,45 @@ __main__.write = write
 
 
 @pytest.mark.parametrize(
-    ("check", "scenario", "how", "rounds", "bug", "plant"),
+    ("check", "scenario", "how", "rounds", "bug", "plant", "fault"),
     [
-        ("disk: an error at each operation of", "play", "ENOSPC-until-mended", 12, "a StoreError swallowed", SWALLOWED),
-        ("disk: an error at each operation of", "turns", "EIO-once", 12, "SQLite's own error let through", RAW),
-        ("kill -9: at each operation of", "turns", "KILL", 20, "a transaction acknowledged before its commit", LATE),
-        ("kill -9: at each operation of", "export", "KILL", 20, "an export written in place", NOT_RENAMED),
-        ("power cut: behind any operation of", "play", "POWER", 30, "synchronous=OFF", NO_SYNC),
-        ("power cut: behind any operation of", "first", "POWER", 30, "synchronous=OFF", NO_SYNC),
+        (
+            "disk: an error at each operation of",
+            "play",
+            "ENOSPC-until-mended",
+            12,
+            "a StoreError swallowed",
+            SWALLOWED,
+            "acknowledged lost",
+        ),
+        ("disk: an error at each operation of", "turns", "EIO-once", 12, "SQLite's own error let through", RAW, "raised raw"),
+        (
+            "kill -9: at each operation of",
+            "turns",
+            "KILL",
+            20,
+            "a transaction acknowledged before its commit",
+            LATE,
+            "acknowledged lost",
+        ),
+        ("kill -9: at each operation of", "export", "KILL", 20, "an export written in place", NOT_RENAMED, "half done"),
+        ("power cut: behind any operation of", "play", "POWER", 30, "synchronous=OFF", NO_SYNC, "acknowledged lost"),
+        ("power cut: behind any operation of", "first", "POWER", 30, "synchronous=OFF", NO_SYNC, "acknowledged lost"),
     ],
 )
 def test_a_careless_store_is_caught(
-    shim: Path, tmp_path: Path, chance: Random, table: Table, check: str, scenario: str, how: str, rounds: int, bug: str, plant: str
+    shim: Path,
+    tmp_path: Path,
+    chance: Random,
+    table: Table,
+    check: str,
+    scenario: str,
+    how: str,
+    rounds: int,
+    bug: str,
+    plant: str,
+    fault: str,
 ) -> None:
-    found = wrong(broken(shim, tmp_path, scenario, rounds, chance, how, plant=plant))
+    found = broken(shim, tmp_path, scenario, rounds, chance, how, plant=plant)[fault]
     assert found
-    table.caught(f"{check} {SCENARIOS[scenario]}", bug, found.total())
+    table.caught(f"{check} {SCENARIOS[scenario]}", bug, f"{found} {fault}")

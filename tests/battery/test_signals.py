@@ -7,6 +7,8 @@ import signal
 import subprocess
 import termios
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -38,7 +40,8 @@ RunScreen.action_peek = fault
 """
 IN_THE_BACKGROUND = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 """As a shell starts a job that a script puts there."""
-BACKGROUND = "signals: SIGINT, then SIGTERM, to a run in the background of a script"
+BACKGROUND = "SIGINT, then SIGTERM, to a run in the background of a script"
+SILENT = "the terminal of the app, which sends no signal, closed in mid-stream"
 WRONG = (
     "not saved",
     "said to be the operator's cancel",
@@ -96,6 +99,15 @@ class Ended(Terminal):
         return counts
 
 
+@contextmanager
+def _not_hanging(counts: Counter[str]) -> Iterator[None]:
+    """What is waited for and never comes is a fault that is counted."""
+    try:
+        yield
+    except (AssertionError, OSError):
+        counts["hung"] += 1
+
+
 def signalled(
     folder: Path, number: signal.Signals, plant: str = "", *, app: bool = True, first: signal.Signals | None = None
 ) -> Counter[str]:
@@ -117,7 +129,7 @@ def hung_up(folder: Path, plant: str = "", *, app: bool = True, controls: bool =
 def suspended(folder: Path, plant: str = "") -> Counter[str]:
     """Control-z, and back with `fg`."""
     counts: Counter[str] = Counter()
-    with Ended(folder, plant) as it:
+    with Ended(folder, plant) as it, _not_hanging(counts):
         it.send(b"\x1a")
         it.read(lambda: os.waitid(os.P_PID, it.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None, "its stop")
         it.read(lambda: ALTERNATE_OFF in it.out, "the terminal")
@@ -126,21 +138,23 @@ def suspended(folder: Path, plant: str = "") -> Counter[str]:
         it.process.send_signal(signal.SIGCONT)
         it.read(lambda: ALTERNATE_ON in it.out and b"half of an" in it.out, "its return")
         it.send(b"\x11")
-        counts += it.left(0)
+        counts.update(it.left(0))
     return counts
 
 
 def resized(folder: Path, chance: Random, plant: str = "") -> Counter[str]:
     """A storm of window sizes, from one cell to very many."""
-    with Ended(folder, plant) as it:
+    counts: Counter[str] = Counter()
+    with Ended(folder, plant) as it, _not_hanging(counts):
         for _ in range(60):
             it.resize(chance.choice([1, 2, 5, 20, 80, 120, 400]), chance.choice([1, 2, 5, 24, 40, 200]))
-            it.read(lambda: True)
+            it._take(0.02)  # now and then it comes to paint one
         it.resize(100, 30)
         it.out = b""
         it.read(lambda: b"half of an" in it.out, "the last size")
         it.send(b"\x11")
-        return it.left(0)
+        counts.update(it.left(0))
+    return counts
 
 
 @sized(fast=1, long=50)
@@ -177,7 +191,7 @@ def test_a_job_in_the_background_of_a_script_heeds_term_and_no_control_c(tmp_pat
     counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
     for _ in range(rounds):
         counts.update({"times": 1}, **signalled(tmp_path, signal.SIGTERM, IN_THE_BACKGROUND, app=False, first=signal.SIGINT))
-    table.row(BACKGROUND, counts)
+    table.row(f"signals: {BACKGROUND}", counts)
     assert not any(counts[fault] for fault in WRONG), counts
 
 
@@ -220,33 +234,54 @@ def test_a_fault_of_its_own_is_told_without_locals_and_saves_everything(tmp_path
 NO_HANDLERS = "from lifeline_tui.tui import app\napp.SIGNALS = ()\n"
 NOT_HEEDED = "from lifeline_tui import cli\ncli.heed_signals = lambda: None\n"
 NOT_WATCHED = "from lifeline_tui.tui import app\napp.watch = lambda *given: None\n"
+DEAF = (
+    IN_THE_BACKGROUND
+    + """
+from lifeline_tui import cli, cli_terms
+cli.heed_signals = lambda: [signal.signal(number, cli_terms._as_control_c) for number in (signal.SIGTERM, signal.SIGHUP)]
+"""
+)
+LET_GO = "from lifeline_tui.calling import Asking\nAsking._closed = lambda self, end: 1 / 0\n"
+NOT_LENT = "from textual.drivers.linux_driver import LinuxDriver\nLinuxDriver.suspend_application_mode = lambda self: None\n"
+NARROW = """
+from lifeline_tui.tui.screens.run import RunScreen
+RunScreen.on_resize = lambda self, event: 1 // (event.size.width == 100)
+"""
+TERM, HUP, INT = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 NO_CODE = "from lifeline_tui.tui.app import LifelineApp\nLifelineApp._stopped = lambda self, number: self.exit()\n"
 LOCALS = "from textual.app import App\nfrom lifeline_tui.tui.guard import Guarded\nGuarded._fatal_error = App._fatal_error\n"
 
 
-def test_a_careless_end_is_caught(tmp_path: Path, table: Table) -> None:
-    for check, bug, counts in (
-        ("SIGTERM to the app in mid-stream", "no signal handlers", signalled(tmp_path, signal.SIGTERM, NO_HANDLERS)),
-        ("SIGHUP to a run in mid-stream", "no signal handlers", signalled(tmp_path, signal.SIGHUP, NOT_HEEDED, app=False)),
-        ("SIGINT to the app in mid-stream", "an exit code of 0", signalled(tmp_path, signal.SIGINT, NO_CODE)),
-        ("the terminal of the app closed in mid-stream", "no signal handlers", hung_up(tmp_path, NO_HANDLERS)),
-        ("a fault of its own in mid-stream", "Textual's crash screen", crashed(tmp_path, LOCALS)),
-    ):
-        found = sum(counts[fault] for fault in WRONG)
-        assert found, bug
-        table.caught(f"signals: {check}", bug, found)
+FIRST = [
+    ("SIGTERM to the app in mid-stream", "no signal handlers", "wrong exit code", lambda at: signalled(at, TERM, NO_HANDLERS)),
+    ("SIGHUP to a run in mid-stream", "no signal handlers", "not saved", lambda at: signalled(at, HUP, NOT_HEEDED, app=False)),
+    ("SIGINT to the app in mid-stream", "an exit code of 0", "wrong exit code", lambda at: signalled(at, INT, NO_CODE)),
+    ("a fault of its own in mid-stream", "Textual's crash screen", "locals shown", lambda at: crashed(at, LOCALS)),
+]
+REST = [
+    ("SIGHUP to the app in mid-stream", "no signal handlers", "wrong exit code", lambda at: signalled(at, HUP, NO_HANDLERS)),
+    ("SIGTERM to a run in mid-stream", "no signal handlers", "not saved", lambda at: signalled(at, TERM, NOT_HEEDED, app=False)),
+    ("SIGINT to a run in mid-stream", "nothing is kept on a cancel", "not saved", lambda at: signalled(at, INT, LET_GO, app=False)),
+    ("the terminal of the app closed in mid-stream", "no signal handlers", "wrong exit code", lambda at: hung_up(at, NO_HANDLERS)),
+    ("the terminal of a run closed in mid-stream", "not heeded", "not saved", lambda at: hung_up(at, NOT_HEEDED, app=False)),
+    (SILENT, "not watched", "hung", lambda at: hung_up(at, NOT_WATCHED, controls=False)),
+    (BACKGROUND, "control-c stays ignored", "hung", lambda at: signalled(at, TERM, DEAF, app=False)),
+    ("TSTP and CONT in mid-stream", "the terminal is kept", "hung", lambda at: suspended(at, NOT_LENT)),
+    ("60 window sizes in mid-stream", "a size that nobody thought of", "hung", lambda at: resized(at, Random(1), NARROW)),
+]
 
 
-@pytest.mark.slow
-def test_a_job_that_cannot_be_ended_is_caught(tmp_path: Path, table: Table) -> None:
-    plant = IN_THE_BACKGROUND + "signal.pthread_sigmask = lambda *given: None\nsignal.default_int_handler = signal.SIG_IGN\n"
-    counts = signalled(tmp_path, signal.SIGTERM, plant, app=False)
-    assert counts["hung"]
-    table.caught(BACKGROUND, "control-c stays ignored", counts["hung"])
-
-
-@pytest.mark.slow
-def test_an_app_that_outlives_its_terminal_is_caught(tmp_path: Path, table: Table) -> None:
-    counts = hung_up(tmp_path, NOT_WATCHED, controls=False)
-    assert counts["hung"]
-    table.caught("signals: the terminal of the app, which sends no signal, closed in mid-stream", "not watched", counts["hung"])
+@pytest.mark.parametrize(
+    ("check", "bug", "fault", "ends"),
+    [
+        *(pytest.param(*each, id=each[0]) for each in FIRST),
+        *(pytest.param(*each, id=each[0], marks=pytest.mark.slow) for each in REST),
+    ],
+)
+def test_a_careless_end_is_caught(
+    tmp_path: Path, table: Table, check: str, bug: str, fault: str, ends: Callable[[Path], Counter[str]]
+) -> None:
+    counts = ends(tmp_path)
+    found = counts[fault]
+    assert found, counts
+    table.caught(f"signals: {check}", bug, f"{found} {fault}")
