@@ -29,6 +29,10 @@ def sized(fast: int, long: int, shards: int = 2) -> pytest.MarkDecorator:
     )
 
 
+HIGHEST = {"surfaces", "ms for the slowest key"}
+"""Counts that are not added up: the highest one counts."""
+
+
 class Table:
     """What one test says for the table."""
 
@@ -36,7 +40,8 @@ class Table:
         self._record = record
 
     def row(self, check: str, counts: Counter[str] | dict[str, int]) -> None:
-        """Raw counts of `check`; those of one check are added up, in the order in which they are named."""
+        """Raw counts of `check`; those of one check are added up, in the order in which they are named.  To be called before it is
+        asserted that no fault is among them, so that a check that failed shows what it found."""
         self._record("battery", ("row", check, dict(counts)))
 
     def caught(self, check: str, bug: str, found: int | str) -> None:
@@ -76,7 +81,7 @@ def printed(reports: Iterable[Any]) -> str:
             counts = rows.setdefault(check, Counter())
             if kind == "row":
                 for word, count in rest[0].items():
-                    counts[word] += count
+                    counts[word] = max(counts[word], count) if word in HIGHEST else counts[word] + count
             else:
                 caught.setdefault(check, {})[rest[0]] = rest[1]
     lines = ["| check | raw counts | planted bugs, and what was found of them |", "| --- | --- | --- |"]

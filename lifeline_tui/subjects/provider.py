@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import signal
+import stat
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -121,8 +122,11 @@ class _Child:
             write: Callable[[str], object] = len
             if self.log:
                 with contextlib.suppress(OSError):  # no log is no reason to have no model
-                    log = os.fdopen(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", 1, "utf-8")
-                    write = files.enter_context(log).write
+                    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                    log = files.enter_context(os.fdopen(os.open(self.log, how, 0o600), "w", 1, "utf-8"))
+                    facts = os.fstat(log.fileno())
+                    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1:  # else it is another file, by another name
+                        write = log.write
             while data := await process.stderr.read(1 << 16):
                 text = stream.feed(decode(data))
                 self.last_words.extend(text.splitlines())

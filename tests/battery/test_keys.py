@@ -78,8 +78,8 @@ def texts(rounds: int, chance: random.Random) -> Counter[str]:
 @sized(fast=300, long=20_000)
 def test_nothing_of_a_key_is_left_however_a_text_is_cut(rounds: int, chance: random.Random, table: Table) -> None:
     counts = texts(rounds, chance)
-    assert counts[HIT] == counts["read otherwise in pieces"] == 0, counts
     table.row(PIECES, counts)
+    assert counts[HIT] == counts["read otherwise in pieces"] == 0, counts
 
 
 BLIND = [
@@ -195,8 +195,8 @@ def test_however_it_ends_no_key_is_told(tmp_path: Path, table: Table) -> None:
     assert counts["places taken out"] > len(KEYS)
     counts.update(command_crashes())
     counts.update(app_crashes(tmp_path))
-    assert counts[HIT] == 0, counts
     table.row(DEATHS, counts)
+    assert counts[HIT] == 0, counts
 
 
 SHOWN = f"{USUAL}\n# {KEYS['OPENAI_API_KEY']}"
@@ -257,10 +257,10 @@ def test_a_child_killed_with_half_a_key_in_hand_gives_nothing_away(tmp_path: Pat
         shown = lifeline("show", id, "--db", here.db).out
         counts = Counter({"deaths": 1, HIT: hits(shown).total()})
         search(counts, tmp_path / "it")
+    table.row(DEATHS, counts)
     assert "it is" in shown
     assert "provider process died" in shown
     assert counts[HIT] == 0, counts
-    table.row(DEATHS, counts)
 
 
 # Where a key does not belong
@@ -352,8 +352,8 @@ WRONG = ("not refused", "without a sentence", HIT)
 def test_a_key_where_it_does_not_belong_is_refused_unseen(rounds: int, tmp_path: Path, chance: random.Random, table: Table) -> None:
     given = GIVEN if rounds > 1 else chance.sample(GIVEN, 12)
     counts = astray(tmp_path, chance.sample(list(KEYS.values()), rounds), given)
-    assert not any(counts[word] for word in WRONG), counts
     table.row(ASTRAY, counts)
+    assert not any(counts[word] for word in WRONG), counts
 
 
 LAX = [
@@ -431,10 +431,10 @@ def begun(bench: Bench) -> None:
 @sized(fast=1, long=60)
 def test_a_server_can_repeat_a_key_nowhere(rounds: int, bench: Bench, chance: random.Random, table: Table) -> None:
     counts = told(bench, rounds, chance)
+    table.row(SERVER, counts)
     assert counts[HIT] == counts["replies that do not say so"] == 0, counts
     assert counts["places taken out"] > counts["calls"]
     assert counts["retries"] >= rounds
-    table.row(SERVER, counts)
 
 
 ALONE = """
@@ -550,9 +550,9 @@ def keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("keyed")
 def test_no_key_is_shown_or_stored(bench: Bench, capsys: pytest.CaptureFixture[str], table: Table) -> None:
     counts = everywhere(bench, lambda: "".join(capsys.readouterr()))
+    table.row(EVERYWHERE, counts)
     assert counts[HIT] == 0, counts
     assert counts["places taken out"] > 100
-    table.row(EVERYWHERE, counts)
 
 
 @pytest.mark.slow
@@ -632,10 +632,10 @@ def whole_programs(home: Path, server: ModelServer) -> Counter[str]:
 def test_no_program_tells_a_key(tmp_path: Path, table: Table) -> None:
     with ModelServer() as server:
         counts = whole_programs(tmp_path, server)
+    table.row(EVERYWHERE, counts)
     assert counts[HIT] == 0, counts
     assert counts["command lines"] >= 6
     assert counts["places taken out"] > 0
-    table.row(EVERYWHERE, counts)
 
 
 def test_what_the_operator_types_is_kept_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ async def afterwards(db: Path, killed: float, said: Heard) -> Counter[str]:
             for call in open_calls:
                 (reply,) = [session.tree[kid].body for kid in session.tree.kids(call)]
                 counts["replies cut off"] += 1
-                counts += _as_far_as(reply, said.got.get(call, []), killed)
+                counts.update(_as_far_as(reply, said.got.get(call, []), killed))
                 counts["no retry"] += reply.status is not Status.INTERRUPTED
             if isinstance(session.tree[session.tip].body, Reply):
                 await session.do("regenerate")
@@ -159,7 +159,7 @@ async def kills_of_the_app(folder: Path, rounds: int, chance: Random, plant: str
             os.kill(app.process.pid, signal.SIGKILL)
             app.process.wait()
         counts["kills"] += 1
-        counts += await afterwards(db, killed, heard(witness))
+        counts.update(await afterwards(db, killed, heard(witness)))
     return counts
 
 
@@ -179,7 +179,7 @@ async def kills_of_runs(folder: Path, rounds: int, chance: Random, plant: str = 
             run.kill()
             run.communicate()
         counts["kills"] += 1
-        counts += await afterwards(db, killed, heard(witness))
+        counts.update(await afterwards(db, killed, heard(witness)))
     return counts
 
 
@@ -300,16 +300,14 @@ def nodes(db: Path) -> list[Node]:
     return []
 
 
-@sized(fast=1, long=100, shards=2)
-async def test_a_killed_app_takes_its_child_and_its_request_with_it(
-    model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chance: Random, table: Table, rounds: int
-) -> None:
+async def kills_with_a_child(model_server: ModelServer, folder: Path, chance: Random, rounds: int, plant: str = "") -> Counter[str]:
+    """The app, while a child of its own streams from a server."""
     counts = Counter(dict.fromkeys(("kills", "requests left running", *WRONG), 0))
     for number in range(rounds):
-        db, witness = tmp_path / f"{number}.db", tmp_path / f"witness{number}"
+        db, witness = folder / f"{number}.db", folder / f"witness{number}"
         model_server.gone.clear()
         words = ("open", "--db", db, "--plan", "baseline-20", "--model", "openai/count", "--api-base", model_server.url)
-        with Terminal(*words, plant=WITNESS, WITNESS=str(witness)) as app:
+        with Terminal(*words, plant=WITNESS + plant, WITNESS=str(witness)) as app:
             app.read(lambda: b"NEXT" in app.out, "the run screen")
             app.send(b"n")
             app.read(lambda: heard(witness).got, "a reply")
@@ -326,8 +324,32 @@ async def test_a_killed_app_takes_its_child_and_its_request_with_it(
             counts["no retry"] += lifeline("sessions", "--json", "--db", db).data[0]["status"] != "interrupted"
             (reply,) = store.own(call.session)
             assert isinstance(reply.body, Reply)
-            counts += _as_far_as(reply.body, heard(witness).got[call.id], killed)
+            counts.update(_as_far_as(reply.body, heard(witness).got[call.id], killed))
             counts["damaged"] += len(verify(store, digest_of=call_digest))
-    table.row("kill -9: the app while a real child streams", counts)
+    return counts
+
+
+STREAMING = "kill -9: the app while a real child streams"
+ORPHANED = """
+from lifeline_tui.subjects import provider
+provider.MAIN = provider.MAIN.replace("import main", "import main, os\\nleave = os._exit\\nos._exit = lambda code: code or __import__('time').sleep(15) or leave(0)")
+"""
+
+
+@sized(fast=1, long=100, shards=2)
+async def test_a_killed_app_takes_its_child_and_its_request_with_it(
+    model_server: ModelServer, tmp_path: Path, chance: Random, table: Table, rounds: int
+) -> None:
+    counts = await kills_with_a_child(model_server, tmp_path, chance, rounds)
+    table.row(STREAMING, counts)
     assert not wrong(counts)
     assert not counts["requests left running"]
+
+
+@pytest.mark.slow
+async def test_a_child_that_outlives_the_app_is_caught(
+    model_server: ModelServer, tmp_path: Path, chance: Random, table: Table
+) -> None:
+    counts = await kills_with_a_child(model_server, tmp_path, chance, 1, ORPHANED)
+    assert counts["requests left running"]
+    table.caught(STREAMING, "a child that lives on for a while", f"{counts['requests left running']} requests left running")

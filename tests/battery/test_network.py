@@ -186,9 +186,9 @@ FAULTS = ("internet sockets", "connections", "names looked up", "internet socket
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["fast", "long"])
 def test_without_a_server_nothing_is_connected_to(long: bool, tmp_path: Path, table: Table) -> None:
     counts = quiet(tmp_path, long)
+    table.row(NOBODY, counts)
     assert not any(counts[word] for word in FAULTS), counts
     assert counts["processes watched"] >= 2
-    table.row(NOBODY, counts)
 
 
 @pytest.mark.parametrize(
@@ -319,9 +319,9 @@ def test_a_real_subject_talks_to_the_chosen_host_alone(rounds: int, bench: Bench
     for _ in range(rounds):
         counts.update(talks(bench, SHAPES if rounds > 1 else SHAPES[1:4]))
     counts.update(hosted(bench, HOSTS | AT_AWS if rounds > 1 else dict(islice(HOSTS.items(), 5))))
+    table.row(REAL, counts)
     assert counts["connections to the chosen host"] > 0
     assert not any(counts[word] for word in (*ELSEWHERE, "providers that were not asked")), (counts, bench.strays)
-    table.row(REAL, counts)
 
 
 @pytest.mark.slow
@@ -337,8 +337,8 @@ def test_a_proxy_that_the_operator_set_is_gone_through_and_nothing_goes_past_it(
     counts["connections to the proxy"] = counts.pop("connections to the chosen host")
     with Bench(tmp_path / "again", HTTP_PROXY=proxy.root, NO_PROXY="127.0.0.1") as bench:
         counts.update(talks(bench, ways=("happy",)))
-    assert not any(counts[word] for word in ELSEWHERE), counts
     table.row(REAL, counts)
+    assert not any(counts[word] for word in ELSEWHERE), counts
 
 
 @pytest.mark.slow
@@ -364,8 +364,8 @@ def test_a_real_command_talks_to_the_chosen_host_alone(way: str, words: str, tmp
     away = elsewhere(watch.tried("connection", "name"), chosen)
     counts["connections elsewhere"] += len(away)
     counts["requests at another server"] += len(OTHER.seen)
-    assert not any(counts[word] for word in (*ELSEWHERE, "connections elsewhere in the kernel")), counts
     table.row(REAL, counts)
+    assert not any(counts[word] for word in (*ELSEWHERE, "connections elsewhere in the kernel")), counts
 
 
 def test_the_list_of_models_looks_at_this_machine_alone(tmp_path: Path) -> None:

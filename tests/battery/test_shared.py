@@ -235,8 +235,8 @@ def test_a_file_that_people_share_sets_no_address_no_header_and_no_key(
         counts = shared_files(tmp_path, names, VALUES if long else VALUES[:1])
         counts.update(shared_notebooks(bench, other, tmp_path))
         counts.update(shared_parameters(bench, other, names, SHAPES if long else SHAPES[:1]))
-    assert not any(counts[word] for word in FAULTS), counts
     table.row(SHARED, counts)
+    assert not any(counts[word] for word in FAULTS), counts
 
 
 def test_a_plan_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
