@@ -221,11 +221,13 @@ def _print_columns(context: click.Context) -> None:
 @db_option
 def import_(file: Path, db: str | None) -> None:
     """Import a session-jsonl file, whole or not at all."""
-    from .importers.session_jsonl import read
+    from .importers.session_jsonl import parse, take
     from .interventions import scriptable
 
-    with answering(), Store(notebook(db)) as store:
-        session, new = read(store, file, scriptable())
+    with answering():
+        found = parse(file, scriptable())  # first: for a file that cannot be used, no notebook is made
+        with Store(notebook(db)) as store:
+            session, new = take(store, found)
     say(f"{new} new rows in session {session}" if new else f"session {session} was here already, unchanged")
 
 

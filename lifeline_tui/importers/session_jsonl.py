@@ -47,7 +47,11 @@ class Parsed:
 def read(store: Store, path: Path, actions: Actions | None = None) -> tuple[str, int]:
     """Imports a file, whose plan may script only `actions`, where those are given; returns the session's id and how many rows were
     new.  Raises BadFile or StoreError."""
-    found = parse(path, actions)
+    return take(store, parse(path, actions))
+
+
+def take(store: Store, found: Parsed) -> tuple[str, int]:
+    """Imports what a file holds; returns the session's id and how many rows were new.  Raises StoreError."""
     counts = store.import_session(found.session, found.nodes, found.notes, found.branches)
     return found.session["id"], sum(number for what, number in counts.items() if what != "skipped")
 
