@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from .cli_terms import answering, db_option, fail, notebook, put, sample, say
+from .cli_terms import answering, db_option, fail, notebook, put, sample, say, say_line
 from .config import load_config
 from .core.text import visible, visible_line
 from .lab import Lab
@@ -230,9 +231,11 @@ def verify(salvage: Path | None, db: str | None) -> None:
     """Recompute every hash, digest and count, and check that history is guarded.  The notebook is only read."""
     from .core.transcript import call_digest
     from .session import judge_unanswered
+    from .store.errors import SALVAGE
     from .store.salvage import salvage as rescue
     from .store.verify import verify as check
 
+    whole = True
     with answering():
         path = notebook(db)
         try:
@@ -242,13 +245,19 @@ def verify(salvage: Path | None, db: str | None) -> None:
             if salvage is None or not path.exists():
                 raise
             findings = [str(error)]
+        if salvage is not None:  # they are told to do what they are doing
+            findings = [re.sub(rf"(?<=\.) [^.]*{re.escape(SALVAGE)}\.", "", finding) for finding in findings]
         for finding in findings:
             click.echo(visible_line(finding, 1000))
         if salvage is not None:
-            say(f"{rescue(path, salvage, judge_unanswered)} They are in {salvage}; {path} was left as it is.")
+            saved = rescue(path, salvage, judge_unanswered)
+            whole = saved.whole
+            say(f"{saved} They are in {salvage}; {path} was left as it is.")
+            for sentence in saved.lost:
+                say_line(sentence)
         elif findings:
             say("what can still be proved, `lifeline verify --salvage FILE` takes into a new notebook")
-    if findings:
+    if findings or not whole:
         sys.exit(1)
     say("clean: every hash, digest and count is as it was written (this proves alteration, not removal)")
 

@@ -50,7 +50,9 @@ def lines(store: Reader, session: str) -> Iterator[str]:
 def _proved(session: Row, thing: Node | Annotation, sha256: str) -> str:
     if thing.sha256 != sha256:
         what = "turn" if isinstance(thing, Node) else "remark"
-        raise ExportFailed(f"Session {session.id} is damaged or was altered: {what} {thing.id} is not what its hash says. {SALVAGE}.")
+        raise ExportFailed(
+            f"Session {session.id} is damaged or was altered: {what} {thing.id} is not what its hash says. {SALVAGE}."
+        )
     return sha256
 
 

@@ -79,7 +79,10 @@ def _looked_at(conn: sqlite3.Connection, session: str, digest_of: DigestOf | Non
 def _log(store: Reader) -> Iterator[Finding]:
     """The write-ahead log, of which SQLite passes over in silence what it cannot read."""
     if (lost := torn(store.file)) and torn(store.file) == lost:  # twice: another process may have been writing
-        yield Finding(f"The write-ahead log is damaged: {lost} transactions in it cannot be read.")
+        yield Finding(
+            f"The write-ahead log is damaged: {lost} transactions in it cannot be read. After a power cut they were never acknowledged;"
+            " otherwise turns are missing."
+        )
 
 
 def _file(conn: sqlite3.Connection) -> Iterator[Finding]:
