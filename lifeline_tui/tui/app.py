@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 
 from ..config import Config
 from .gone import Lasting, watch
@@ -99,6 +100,13 @@ class LifelineApp(Themed[None], Guarded[None]):
             self.notify(f"The config names the theme {self.config.theme!r}; there are: {known}.", severity="warning", timeout=15)
         if self.opening or self.plan:
             self.run_worker(self._enter())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """In a storm of sizes one signal is handled in the middle of another, and the last size that is told need not be the one that
+        stands."""
+        ask = None if self.is_headless else getattr(self._driver, "_get_terminal_size", None)
+        if ask is not None and (stands := Size(*ask())) != event.size:
+            self.post_message(events.Resize(stands, stands))
 
     async def _enter(self) -> None:
         """Opens what the command line named; the start screen shows itself where that failed."""

@@ -104,7 +104,8 @@ def _not_hanging(counts: Counter[str]) -> Iterator[None]:
     """What is waited for and never comes is a fault that is counted."""
     try:
         yield
-    except (AssertionError, OSError):
+    except (AssertionError, OSError) as error:
+        print(f"hung: {error}")
         counts["hung"] += 1
 
 
