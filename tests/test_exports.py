@@ -549,3 +549,18 @@ def _refused_whole(tmp_path: Path, lines: list[str]) -> None:
             assert refusal
             assert list(store.connection.iterdump()) == before
             assert verify(store) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["1," * 600_000, "é" * 1_500_000, '\n"' * 1_000_000, "\U0001f600" * 600_000], ids=["commas", "é", "marks", "emoji"]
+)
+async def test_a_very_long_reply_comes_back_as_it_went(tmp_path: Path, text: str):
+    async with opened(tmp_path, Voice(text)) as session:
+        await session.do("next")
+        before = exported(session, "session-jsonl")
+        (tmp_path / "x.jsonl").write_text(before, newline="")
+        with Store(tmp_path / "other.db") as other:
+            read(other, tmp_path / "x.jsonl")
+            out = io.StringIO()
+            exporter("session-jsonl")(other, [session.id], out, False)
+        assert out.getvalue() == before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from ..store.rows import named
 from .fitting import check_body, check_steps, check_value
 
 LIMIT = 2_000_000_000
-LONGEST = 8_000_000
-"""Bytes of a line: a reply of millions of characters."""
+LONGEST, LONGEST_WIDE = 16_000_000, 8_000_000
+"""Bytes of a line, and of one with characters such as emoji: with one of those in it a text takes four bytes a character in memory."""
 MOST_VALUES = 500_000
-"""In a line, or commas in its text: a value takes thirty times the room that it takes in a file."""
+"""In a line: a value takes thirty times the room that it takes in a file."""
+_WIDE = re.compile(r"\\ud[89ab]")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 DEEPEST = 50
 SESSION = {"id", "title", "plan", "model", "simulated", "created_at"}
 BRANCH = {"kind", "name", "tip"}
@@ -85,7 +88,11 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """The JSON object in a line, which is spelled as an export spells it: so no key is there twice, and no two readers differ."""
     try:
         text = line.decode("ascii")
-        marks = {mark: text.count(mark) for mark in ",[{"}
+        if len(text) > LONGEST_WIDE and _WIDE.search(text):
+            raise ValueError(f"it is longer than {LONGEST_WIDE:,} bytes")
+        marks = _marks(text)
+        if sum(marks.values()) > MOST_VALUES and text.count('"') <= 4 * MOST_VALUES:
+            marks = _marks(_STRING.sub("", text))  # most stand in what was said
         if sum(marks.values()) > MOST_VALUES:
             raise ValueError(f"it holds more than {MOST_VALUES:,} values")
         row = json.loads(text)
@@ -98,6 +105,10 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadFile(path, f"is no line of an export, which is ASCII JSON: {error}", number) from None
     return row
+
+
+def _marks(text: str) -> dict[str, int]:
+    return {mark: text.count(mark) for mark in ",[{"}
 
 
 def _deeper(value: Any, levels: int) -> bool:
