@@ -327,7 +327,7 @@ def _move(db: Path, other: Path) -> None:
 
 
 def _move_folder(db: Path, other: Path) -> None:
-    db.parent.rename(db.parent.with_name("elsewhere"))
+    db.parent.rename(db.parent.with_name(f"{db.parent.name}-elsewhere"))
 
 
 def _link_back(db: Path, other: Path) -> None:
@@ -424,7 +424,7 @@ def gone(folder: Path, rounds: int, chance: Random, ways: Sequence[str] = tuple(
 
 
 def _put_back(db: Path) -> None:
-    for away, back in ((db.with_name("elsewhere.db"), db), (db.parent.with_name("elsewhere"), db.parent)):
+    for away, back in ((db.with_name("elsewhere.db"), db), (db.parent.with_name(f"{db.parent.name}-elsewhere"), db.parent)):
         if away.exists():
             away.rename(back)
 
