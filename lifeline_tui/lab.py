@@ -102,13 +102,13 @@ class Lab:
         def usual(root: Root) -> Subject:
             base = said if said is not None else stored if isinstance(stored, str) else None
             made = self.models.make(root.model, root.puzzles, base or "")
-            if said is not None or made.simulated or root.model in self.config.models:
+            if said is not None or made.simulated:
                 return made
             again = f"nothing is sent until you say so: lifeline open {row.id} --api-base"
-            if base is None:
-                return Withheld(root.model, f"Where session {row.id} was served is not known here, so {again} URL, or {PROVIDER}.")
             if base and not on_this_machine(base):
                 return Withheld(root.model, f"Session {row.id} was served at {base}. Notebooks are shared, so {again} {base}")
+            if base is None and root.model not in self.config.models:
+                return Withheld(root.model, f"Where session {row.id} was served is not known here, so {again} URL, or {PROVIDER}.")
             return made
 
         opened = await resume(self.writer, row.id, usual, self.templates, deadlines=self.deadlines, **options)

@@ -63,6 +63,20 @@ async def test_a_session_served_elsewhere_asks_before_anything_is_sent(tmp_path:
         assert nodes == 1  # nothing was written for a turn that was not sent
 
 
+@pytest.mark.parametrize(
+    ("stored", "held"), [(None, False), ("", False), ("http://127.0.0.1:9/v1", False), ("https://example.org/v1", True)]
+)
+async def test_a_notebook_cannot_send_an_alias_of_the_config_elsewhere(tmp_path: Path, stored: str | None, held: bool):
+    async with opened(tmp_path, Withheld("mine", "")) as session:
+        id = session.id
+        await session._write(session._write.store.set_view_state, id, "api_base", stored)
+    lab = Lab(Config(models={"mine": Model("openai/x", api_base="https://models.example.org/v1")}), tmp_path / "t.db", paced=False)
+    session = await lab.open(id)
+    assert isinstance(session.subject, Withheld) is held
+    await session.close()
+    await lab.close()
+
+
 async def test_the_model_behind_an_alias_is_what_the_record_says_was_asked(tmp_path: Path):
     lab = Lab(
         Config(models={"local": Model("openai/qwen-small", api_base="http://127.0.0.1:9/v1")}), tmp_path / "t.db", paced=False
