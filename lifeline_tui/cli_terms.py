@@ -19,7 +19,7 @@ from .exporters import ExportError, ExportFailed
 from .loading import BadFile
 from .opening import database
 from .store import BadReference, Reader, StoreError, Unkept
-from .store.errors import SALVAGE
+from .store.errors import ADVICE
 from .subjects.protocol import SubjectError
 
 BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
@@ -131,7 +131,7 @@ def reading(db: str | None) -> Iterator[Reader]:
             wrong = verify(store)
         if not wrong:
             raise
-        raise StoreError(f"{path} is damaged: {wrong[0]} Leave it as it is: {SALVAGE}.") from error
+        raise StoreError(f"{path} is damaged: {wrong[0]}{ADVICE}") from error
 
 
 def sample(text: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,7 +230,7 @@ def verify(salvage: Path | None, db: str | None) -> None:
     """Recompute every hash, digest and count, and check that history is guarded.  The notebook is only read."""
     from .core.transcript import call_digest
     from .session import judge_unanswered
-    from .store.errors import SALVAGE
+    from .store.errors import ADVICE
     from .store.salvage import salvage as rescue
     from .store.verify import verify as check
 
@@ -246,7 +245,7 @@ def verify(salvage: Path | None, db: str | None) -> None:
                 raise
             findings = [str(error)]
         if salvage is not None:  # they are told to do what they are doing
-            findings = [re.sub(rf"(?<=\.) [^.]*{re.escape(SALVAGE)}\.", "", finding) for finding in findings]
+            findings = [finding.removesuffix(ADVICE) for finding in findings]
         for finding in findings:
             click.echo(visible_line(finding, 1000))
         if salvage is not None:

@@ -92,7 +92,7 @@ class Session(Reading):
         self.unsaved: Unsaved | None = None
         self.drafts: dict[str, dict[str, str]] = {}
         """What was typed in a form and not sent, by field: of an intervention at a node, `NAME:NODE`.  Kept when the session is closed."""
-        self._drafts_kept = self._drafts_now()
+        self._drafts_kept: dict[str, dict[str, str]] = {}
         self._cancelled = ""
         self._capabilities: Capabilities | None = None
         self._paused = False
@@ -373,7 +373,7 @@ class Session(Reading):
         """Copies the session with what is queued in it, and the reply that could not be stored, to the notebook at `path`, which is
         made if there is none.  Here nothing changes.  Raises StoreError."""
         row = await self._write(self._write.store.session, self.id)
-        view = await self._write(self._write.store.view_states, self.id)
+        view = {**await self._write(self._write.store.view_states, self.id), "drafts": self._drafts_now()}
         about = {"title": row.title, "created_at": row.created_at, "updated_at": row.updated_at}
         facts = {"plan": row.plan, "model": row.model, "simulated": row.simulated}
         branches = [{"name": name, "tip": tip} for name, tip in self.branches.items()]
@@ -460,7 +460,9 @@ class Session(Reading):
             place = Path(tempfile.mkdtemp(prefix="lifeline-")) / "rescued.db"
             await self.save_elsewhere(place)
         except (StoreError, OSError) as why:
-            return Unkept(f"{error} Its last reply could be kept in no other file either: {why}", plain(self.unsaved.reply.spans))
+            reply = self.unsaved.reply
+            text = "\n\n".join(part for part in (reply.reasoning, plain(reply.spans)) if part)
+            return Unkept(f"{error} Its last reply could be kept in no other file either: {why}", text)
         return StoreError(f"{error} The session is in {place}, with its last reply: `lifeline --db {place}` opens it.")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..store import Reader
+from ..store.database import BESIDE
 
 FORMATS = {
     "attempts-csv": "attempts_csv",
@@ -28,7 +29,7 @@ PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionErr
 """What is wrong with where to write, not with the disk."""
 
 
-BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", ".provider.log")
+ENDS = ("", *BESIDE, ".lock", ".owners", ".provider.log")
 """What follows a notebook's name in the names of its files."""
 
 
@@ -75,7 +76,7 @@ def _irreplaceable(path: Path, notebook: Path) -> str:
     The notebook itself is never opened to see: closing it would drop the locks that SQLite holds on it."""
     if path.is_symlink():
         return "a symbolic link: name the file itself"
-    if path.name in {notebook.name + beside for beside in BESIDE} and path.parent.samefile(notebook.parent):
+    if path.name in {notebook.name + beside for beside in ENDS} and path.parent.samefile(notebook.parent):
         return "the notebook, or stands beside it and is a part of it"
     if not path.exists():
         return ""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import SALVAGE, BadReference, StoreError, sentence, trouble
+from .errors import ADVICE, BadReference, StoreError, sentence, trouble
 from .lock import SideLock, gone, look_beside
 from .schema import APPLICATION_ID, READ, TRIGGERS, VERSION
 from .views import VIEWS
@@ -120,9 +120,7 @@ def _check_schema(conn: sqlite3.Connection, path: Path, *, writing: bool) -> Non
         other = next((name for name in triggers if name not in TRIGGERS), "")
     if other:
         kind = stored[other][0] if other in stored else "part"
-        raise StoreError(
-            f"{path} is not as it was made: its {kind} {other} is {'another' if other in stored else 'gone'}. Leave it as it is: {SALVAGE}."
-        )
+        raise StoreError(f"{path} is not as it was made: its {kind} {other} is {'another' if other in stored else 'gone'}.{ADVICE}")
 
 
 class Database:

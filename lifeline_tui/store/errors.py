@@ -7,6 +7,8 @@ import sqlite3
 from pathlib import Path
 
 SALVAGE = "`lifeline verify --salvage FILE` takes what can be proved into a new notebook"
+ADVICE = f" Leave it as it is: {SALVAGE}."
+"""How a sentence about damage ends."""
 
 
 class StoreError(Exception):
@@ -60,9 +62,9 @@ def sentence(error: Exception, path: Path) -> str:
     if isinstance(error, (NotADirectoryError, FileExistsError)):
         return f"{path} cannot be made: a part of that path is a file, not a folder. Choose another file with --db."
     if "not a database" in text:
-        return f"{path} is not a lifeline database, and was left as it is. Choose another file with --db; if it was one, {SALVAGE}."
+        return f"{path} is not a lifeline database, or not any more. Choose another file with --db.{ADVICE}"
     if "malformed" in text or "corrupt" in text or isinstance(error, UnicodeDecodeError):
-        return f"{path} is damaged ({text}). Leave it as it is: {SALVAGE}."
+        return f"{path} is damaged ({text}).{ADVICE}"
     if "locked" in text or "busy" in text:
         return f"{path} is being used by another program ({text}); nothing was written. Try again in a moment."
     if isinstance(error, sqlite3.IntegrityError):

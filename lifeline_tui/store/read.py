@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..core.nodes import Annotation, Node
 from ..core.tree import Tree
 from .database import TROUBLE, open_read_only, real
-from .errors import SALVAGE, BadReference, StoreError, sentence
+from .errors import ADVICE, BadReference, StoreError, sentence
 from .ownership import Owner, owner_of
 from .rows import ANNOTATION, NODE, SESSION, Branch, Checkpoint, Hit, Session, to_annotation, to_branch, to_node, to_session
 from .search import find, sessions_saying
@@ -80,7 +80,7 @@ class Reader:
         return found
 
     def _damaged(self, how: str) -> StoreError:
-        return StoreError(f"{self.file} is damaged: {how}. Leave it as it is: {SALVAGE}.")
+        return StoreError(f"{self.file} is damaged: {how}.{ADVICE}")
 
     # Sessions
 

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 from ..core.nodes import Annotation, Kind, Node, Origin, Reply, Root, Span, Status, annotation_hash, node_hash
 from ..core.text import visible_line
 from .append import root_facts
-from .database import TROUBLE
+from .database import BESIDE, TROUBLE
 from .errors import BadReference, StoreError, trouble
 from .pages import Pages, Place, Row
 from .read import Reader
@@ -46,7 +46,6 @@ _KINDS = frozenset(Kind)
 _ID, _SHA = re.compile(r"[0-9A-Za-z_-]{1,64}"), re.compile(r"[0-9a-f]{64}")
 _LEAST_ROOM, _ROOM = 48_000_000, 4
 """Bytes of memory for what was found, and again for one session, at least and per byte of the file."""
-BESIDE = ("-wal", "-shm", "-journal")
 _NAMED = 10
 """Sessions that are spoken of by name."""
 _BAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
