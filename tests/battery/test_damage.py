@@ -637,7 +637,8 @@ def _varint(number: int) -> bytes:
     return bytes(reversed(out))
 
 
-PEAK = "import atexit, resource, sys\natexit.register(lambda: sys.stderr.write(f'peak={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}'))"
+# What getrusage calls the peak begins, behind an exec, at that of the process that started it: here the test's own worker.
+PEAK = "import atexit, sys\natexit.register(lambda: sys.stderr.write(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]))"
 
 
 def test_a_small_file_that_claims_much_takes_little_memory(tmp_path: Path) -> None:
@@ -646,7 +647,7 @@ def test_a_small_file_that_claims_much_takes_little_memory(tmp_path: Path) -> No
     done = subprocess.run([*command(PEAK), *words], env=environ(), capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert int(done.stderr.rpartition("peak=")[2]) < 200_000  # KiB
+    assert int(done.stderr.split()[-1]) < 200_000  # KiB
 
 
 @pytest.mark.parametrize("part", ["", "-wal"])
