@@ -16,39 +16,29 @@ The new notebook is built in a folder of its own beside its place, and gets its 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
 
-from ..core.nodes import Annotation, Kind, Node, Origin, Reply, Root, Span, Status, annotation_hash, node_hash
+from ..core.nodes import Node, Origin, Reply, Root, Span, Status
 from ..core.text import visible_line
 from .append import root_facts
 from .database import BESIDE, TROUBLE
 from .errors import BadReference, StoreError, trouble
-from .pages import Pages, Place, Row
+from .found import BAD, CHECKPOINT, COLUMNS, NODE, Found, Mark, Proved, by_session, json_text, to_note, weight
+from .pages import Pages
 from .read import Reader
-from .rows import Checkpoint, to_annotation, to_node
+from .rows import Checkpoint
 from .store import Judged, Store, interrupted
 
-SESSION, NODE, ANNOTATION, CHECKPOINT, PAIR = 12, 17, 15, 5, 3
-"""Columns of those tables' rows; of branches and of the view's state alike."""
-_COLUMNS = frozenset({SESSION, NODE, ANNOTATION, CHECKPOINT, PAIR})
-_KINDS = frozenset(Kind)
-_ID, _SHA = re.compile(r"[0-9A-Za-z_-]{1,64}"), re.compile(r"[0-9a-f]{64}")
 _LEAST_ROOM, _ROOM = 48_000_000, 4
 """Bytes of memory for what was found, and again for one session, at least and per byte of the file."""
 _NAMED = 10
 """Sessions that are spoken of by name."""
-_BAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -75,146 +65,25 @@ class Salvage:
         return taken + still + (f" {self.unanswered} calls have no reply that can be proved, and say so." * bool(self.unanswered))
 
 
-class _Mark(NamedTuple):
-    """A turn or a remark as it was found: where it stands, and what it says of itself.  `above`: its parent, or its turn."""
-
-    place: Place
-    id: str
-    session: str
-    above: str | None
-    seq: int
-    sha256: str
-    reply: bool
-
-
-@dataclass(slots=True)
-class _Found:
-    """What stands on the pages: turns and remarks by id, and whatever has no hash by its key, with whether it is of the newest state."""
-
-    most: int
-    nodes: dict[str, list[_Mark]] = field(default_factory=lambda: defaultdict(list))
-    notes: dict[str, list[_Mark]] = field(default_factory=lambda: defaultdict(list))
-    rows: dict[tuple[str, ...], list[tuple[bool, Any]]] = field(default_factory=lambda: defaultdict(list))
-    branches: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    left_out: int = 0
-    seen: set[int] = field(default_factory=set)
-    kept: int = 0
-
-    def take(self, every: Iterable[tuple[Place, Row]], *, newest: bool, but: Set[str] = frozenset()) -> None:
-        """Keeps what is ours of `every` row, but for the sessions of `but`."""
-        for place, row in every:
-            match row:
-                case (_, str(id_), str(session), str() | None as above, int(seq), kind, _, _, _, _, str(sha), *_) if (
-                    len(row) == NODE and kind in _KINDS
-                ):
-                    self._mark(self.nodes, _Mark(place, id_, session, above, seq, sha, kind == Kind.REPLY), row, but)
-                case (_, str(id_), str(session), int(seq), str(above), *_, str(sha)) if len(row) == ANNOTATION:
-                    self._mark(self.notes, _Mark(place, id_, session, above, seq, sha, False), row, but)
-                case (str(id_), str(title), str(), str(), int(), _, str(), str(), *_) if len(row) == SESSION:
-                    self._row(("session", id_), row, newest, len(title), but)
-                case (str(session), "api_base", str(address)) if address.startswith('"http'):
-                    self._row(("address", session), _text(address), newest, len(address), but)
-                case (str(session), str(name), str(tip)) if _ID.fullmatch(tip):
-                    self._row(("branch", session, name), tip, newest, len(name), but)
-                case (str(call), str(session), str(), str(), str()):
-                    self._row(("checkpoint", call), place, newest, 0, {call} if session in but else frozenset())
-
-    def _mark(self, into: dict[str, list[_Mark]], mark: _Mark, row: Row, but: Set[str]) -> None:
-        proper = _ID.fullmatch(mark.id) and _ID.fullmatch(mark.session) and _SHA.fullmatch(mark.sha256)
-        if proper and mark.session not in but and (key := hash(row)) not in self.seen and self._has_room(1_000):
-            self.seen.add(key)
-            into[mark.id].append(mark)
-
-    def _row(self, key: tuple[str, ...], value: Any, newest: bool, length: int, but: Set[str]) -> None:
-        if key[1] in but or not _ID.fullmatch(key[1]) or not self._has_room(1_000 + 4 * length):
-            return
-        if key[0] == "branch" and key not in self.rows:
-            self.branches[key[1]].append(key[2])
-        self.rows[key].append((newest, value))
-
-    def _has_room(self, cost: int) -> bool:
-        self.kept += cost
-        self.left_out += self.kept > self.most
-        return self.kept <= self.most
-
-    def node(self, row: Row) -> Node | None:
-        """The turn that a row holds; None where it cannot be read, or would take up too much."""
-        if len(row) != NODE:
-            return None
-        _, id_, session, parent, seq, kind, at, body, _, _, sha256, forged, fakes, first, copied, *_ = row
-        try:
-            if _cost(body) > self.most:
-                self.left_out += 1
-                return None
-            return to_node((id_, session, parent, seq, kind, at, body, sha256, forged, fakes, first, copied))
-        except _BAD:
-            return None
-
-    def first(self, *key: str) -> Any:
-        """The newest that was found under a key, or None."""
-        return next((value for _, value in self.rows.get(key, ())), None)
-
-    def now(self, *key: str) -> Any:
-        """The same, of the newest state only."""
-        return next((value for newest, value in self.rows.get(key, ()) if newest), None)
-
-
-@dataclass(slots=True)
-class _Proved:
-    """Turns and remarks whose hashes hold, by id; `first`: those that stand in the newest state."""
-
-    nodes: dict[str, _Mark] = field(default_factory=dict)
-    notes: dict[str, _Mark] = field(default_factory=dict)
-    first: set[str] = field(default_factory=set)
-
-    def add(self, pages: Pages, found: _Found) -> None:
-        """Whatever of `found` is proved by itself or by what is proved already; a call has one reply."""
-        below: dict[str | None, list[_Mark]] = defaultdict(list)
-        for marks in found.nodes.values():
-            for mark in marks:
-                if mark.id not in self.nodes:
-                    below[mark.above].append(mark)
-        answered = {mark.above for mark in self.nodes.values() if mark.reply}
-        waiting: list[tuple[_Mark, _Mark | None]] = [(mark, None) for mark in reversed(below[None])]
-        waiting += [(mark, above) for above in self.nodes.values() for mark in reversed(below.get(above.id, ()))]
-        while waiting:
-            mark, above = waiting.pop()
-            if mark.id in self.nodes or (above and above.session != mark.session) or (mark.reply and mark.above in answered):
-                continue
-            node = found.node(pages.row(mark.place))
-            if node is None or node_hash(node, above.sha256 if above else "") != mark.sha256:
-                continue
-            self.nodes[mark.id] = mark
-            answered |= {mark.above} if mark.reply else set()
-            waiting += [(kid, mark) for kid in reversed(below[mark.id])]
-        for marks in found.notes.values():
-            for mark in marks:
-                turn = self.nodes.get(mark.above or "")
-                if mark.id in self.notes or turn is None or turn.session != mark.session:
-                    continue
-                note = _note(pages.row(mark.place))
-                if note is not None and annotation_hash(note, turn.sha256) == mark.sha256:
-                    self.notes[mark.id] = mark
-
-
 def salvage(damaged: Path, into: Path, judged: Judged) -> Salvage:
     """Takes all that can be proved of `damaged` into a new notebook at `into`.  Raises StoreError; BadReference where that is there."""
     _look_at(into)
     with ExitStack() as held:
         try:
-            pages = held.enter_context(Pages(damaged, _COLUMNS))
+            pages = held.enter_context(Pages(damaged, COLUMNS))
         except OSError as error:
             raise BadReference(f"{damaged} cannot be read: {error.strerror}.") from error
         # Ours is closed last, since that drops the locks of the other.
         sound = held.enter_context(_sound(damaged)) and not pages.log.torn
-        found, proved = _Found(_LEAST_ROOM + _ROOM * pages.bytes), _Proved()
+        found = Found(_LEAST_ROOM + _ROOM * pages.bytes)
+        proved = Proved(found)
         found.take(pages.newest(), newest=True)
-        proved.add(pages, found)
+        proved.add(pages)
         proved.first |= {*proved.nodes, *proved.notes}
-        whole = _whole(found, proved) if sound else set[str]()
-        if not whole or set(_sessions(found, proved)) - whole:
+        whole = proved.whole() if sound else set[str]()
+        if not whole or set(proved.sessions()) - whole:
             found.take(pages.others(), newest=False, but=whole)
-            proved.add(pages, found)
+            proved.add(pages)
         if not proved.nodes:
             raise BadReference(
                 f"{damaged} holds nothing that can be proved: it is no lifeline notebook, or too little of it is left."
@@ -222,7 +91,7 @@ def salvage(damaged: Path, into: Path, judged: Judged) -> Salvage:
             )
         replies = {mark.above for marks in found.nodes.values() for mark in marks if mark.reply}
         with _in_place(into) as part, Store(part, judged=judged) as store:
-            result = _Taking(pages, found, proved, store, sound, replies).all()
+            result = _Taking(pages, proved, store, sound, replies).all()
             if not result.sessions:
                 raise StoreError(f"Nothing could be taken of {damaged}. {' '.join(result.lost)}")
         if more := _passed_over(pages, found):
@@ -230,7 +99,7 @@ def salvage(damaged: Path, into: Path, judged: Judged) -> Salvage:
     return result
 
 
-def _passed_over(pages: Pages, found: _Found) -> str:
+def _passed_over(pages: Pages, found: Found) -> str:
     """A sentence about what met a bound, if anything did."""
     left = pages.passed_over + found.left_out
     return f" {left} rows were passed over: they hold more than such a file can, or are too many." if left else ""
@@ -288,8 +157,7 @@ class _Taking:
     """The taking in, session after session."""
 
     pages: Pages
-    found: _Found
-    proved: _Proved
+    proved: Proved
     store: Store
     sound: bool
     replies: set[str | None]
@@ -297,9 +165,9 @@ class _Taking:
     result: Salvage = field(default_factory=Salvage)
 
     def all(self) -> Salvage:
-        nodes, notes = _by_session(self.proved.nodes), _by_session(self.proved.notes)
+        nodes, notes = by_session(self.proved.nodes), by_session(self.proved.notes)
         short = []
-        for session, least in _sessions(self.found, self.proved).items():
+        for session, least in self.proved.sessions().items():
             taken, why = self._session(session, nodes[session], notes[session]) if session in nodes else (0, "")
             if taken < least or why:
                 short.append((session, taken, least, why))
@@ -309,7 +177,7 @@ class _Taking:
             self.result.lost.append(f"Of {len(more)} more sessions, {rest} turns and remarks were not taken.")
         return self.result
 
-    def _session(self, session: str, nodes: list[_Mark], notes: list[_Mark]) -> tuple[int, str]:
+    def _session(self, session: str, nodes: list[Mark], notes: list[Mark]) -> tuple[int, str]:
         """How many turns and remarks were taken in, and why not all that are proved."""
         why = ""
         for chosen in (nodes + notes, [mark for mark in nodes + notes if mark.id in self.proved.first]):
@@ -322,7 +190,7 @@ class _Taking:
                 if isinstance(error.__cause__, (OSError, sqlite3.OperationalError)):
                     raise  # the disk, and not what was to be written
                 why = why or str(error)
-            except _BAD as error:
+            except BAD as error:
                 why = why or f"It cannot be read whole: {error!r}."
             else:
                 self.result.sessions += 1
@@ -332,23 +200,25 @@ class _Taking:
                 return counts["nodes"] + counts["annotations"], why or self._close(session)
         return 0, why
 
-    def _import(self, session: str, nodes: list[_Mark], notes: list[_Mark]) -> dict[str, int]:
+    def _import(self, session: str, nodes: list[Mark], notes: list[Mark]) -> dict[str, int]:
         own: list[Node] = []
         cost = 0
         for mark in nodes:
             row = self.pages.row(mark.place)
-            cost += _cost(row[7]) if len(row) == NODE else 0
-            node = self.found.node(row) if cost <= self.found.most else None
+            cost += weight(row[7]) if len(row) == NODE else 0
+            node = self.proved.found.node(row) if cost <= self.proved.found.most else None
             if node is None:
-                raise BadReference("It would take up too much memory." if cost > self.found.most else "It changed as it was read.")
+                raise BadReference(
+                    "It would take up too much memory." if cost > self.proved.found.most else "It changed as it was read."
+                )
             own.append(node)
-        said = [note for mark in notes if (note := _note(self.pages.row(mark.place)))]
+        said = [note for mark in notes if (note := to_note(self.pages.row(mark.place)))]
         root = next(node.body for node in own if isinstance(node.body, Root))
         facts = root_facts(root)
         whole = {"id": session, "title": facts["plan"], "created_at": own[0].at, "updated_at": own[-1].at, **facts}
-        if stored := self.found.first("session", session):
+        if stored := self.proved.found.first("session", session):
             whole |= {"title": stored[1], "created_at": stored[6], "updated_at": stored[7]}
-        return self.store.import_session(whole, own, said, _branches(self.found, self.proved, session, nodes))
+        return self.store.import_session(whole, own, said, self.proved.branches(session, nodes))
 
     def _close(self, session: str) -> str:
         """Gives the session what goes on from where it stood; why that could not be, if it could not."""
@@ -356,18 +226,18 @@ class _Taking:
 
         def closing(point: Checkpoint) -> Reply:
             call = point.call
-            row = self.pages.row(place) if (place := self.found.first("checkpoint", call)) else ()
-            text, reasoning, at = (_text(row[2]), _text(row[3]), row[4]) if len(row) == CHECKPOINT else ("", "", "")
-            open_ = self.sound and bool(self.found.now("checkpoint", call)) and call not in self.replies
+            row = self.pages.row(place) if (place := self.proved.found.first("checkpoint", call)) else ()
+            text, reasoning, at = (json_text(row[2]), json_text(row[3]), row[4]) if len(row) == CHECKPOINT else ("", "", "")
+            open_ = self.sound and bool(self.proved.found.now("checkpoint", call)) and call not in self.replies
             closed.append(open_)
             return interrupted(Checkpoint(call, text, reasoning, at)) if open_ else _unproved(text, reasoning)
 
         try:
-            if address := self.found.first("address", session):
+            if address := self.proved.found.first("address", session):
                 self.store.set_view_state(session, "api_base", address)
             self.store.own(session, closing)
             self.store.release(session)
-        except _BAD as error:
+        except BAD as error:
             return f"Its open calls could not be closed: {error!r}."
         self.result.interrupted += closed.count(True)
         self.result.unanswered += closed.count(False)
@@ -375,13 +245,13 @@ class _Taking:
 
     def _said(self, session: str, taken: int, least: int, why: str) -> str:
         """What is missing of a session, and why."""
-        row = self.found.first("session", session)
+        row = self.proved.found.first("session", session)
         title = f" ({visible_line(row[1], 60)})" if row and row[1] else ""
         said = f"Session {session}{title}: {taken or 'none'} of {least} turns and remarks"
         if why:
             return f"{said}. {why}"
         damaged = below = 0
-        for table, proved in ((self.found.nodes, self.proved.nodes), (self.found.notes, self.proved.notes)):
+        for table, proved in ((self.proved.found.nodes, self.proved.nodes), (self.proved.found.notes, self.proved.notes)):
             for id_, marks in table.items():
                 if id_ not in proved and marks[0].session == session:
                     under = all(mark.above is not None and mark.above not in self.proved.nodes for mark in marks)
@@ -391,96 +261,6 @@ class _Taking:
         whys += [f"{below} {'stands' if below == 1 else 'stand'} below a turn that is damaged or gone"] if below else []
         whys += [f"{gone} {'was' if gone == 1 else 'were'} not found"] if gone > 0 else []
         return f"{said}; {', '.join(whys)}."
-
-
-def _by_session(marks: Mapping[str, _Mark]) -> defaultdict[str, list[_Mark]]:
-    """In the order in which they were written."""
-    by = defaultdict[str, list[_Mark]](list)
-    for mark in sorted(marks.values(), key=lambda mark: (mark.seq, mark.id)):
-        by[mark.session].append(mark)
-    return by
-
-
-def _sessions(found: _Found, proved: _Proved) -> dict[str, int]:
-    """Each session that was found, and how many turns and remarks it has at least.  One row alone may have come by its name through damage."""
-    ids = Counter(marks[0].session for table in (found.nodes, found.notes) for marks in table.values())
-    known = dict.fromkeys(key[1] for key in found.rows if key[0] == "session")
-    known |= dict.fromkeys(session for session, rows in ids.items() if rows > 1)
-    known |= dict.fromkeys(mark.session for mark in proved.nodes.values())
-    said = {session: row[8:10] for session in known if (row := found.now("session", session))}
-    return {session: max(ids[session], *(n for n in said.get(session, ()) if isinstance(n, int)), 0) for session in known}
-
-
-def _whole(found: _Found, proved: _Proved) -> set[str]:
-    """The sessions of which all is proved that their rows count."""
-    nodes, notes = (Counter(mark.session for mark in table.values()) for table in (proved.nodes, proved.notes))
-    unproved = {marks[0].session for marks in found.nodes.values() if marks[0].id not in proved.nodes}
-    unproved |= {marks[0].session for marks in found.notes.values() if marks[0].id not in proved.notes}
-    whole = set[str]()
-    for key in [key for key in found.rows if key[0] == "session" and key[1] not in unproved]:
-        row, tips = found.now(*key), _tips(found, proved, key[1])
-        if row and row[8:11] == (nodes[key[1]], notes[key[1]], len(tips)):
-            whole.add(key[1])
-    return whole
-
-
-def _tips(found: _Found, proved: _Proved, session: str) -> dict[str, tuple[bool, str]]:
-    """The branches of a session whose tips are proved, by name: whether that is of the newest state, and the tip."""
-    tips: dict[str, tuple[bool, str]] = {}
-    for name in found.branches[session]:
-        for newest, tip in found.rows["branch", session, name]:
-            if tip in proved.nodes and proved.nodes[tip].session == session:
-                tips.setdefault(name, (newest, tip))
-    return tips
-
-
-def _branches(found: _Found, proved: _Proved, session: str, marks: Sequence[_Mark]) -> list[dict[str, str]]:
-    """The branches whose tips are proved.  Where one was lost, each turn that none of them holds is at the end of, or above, one more;
-    so is a turn that the newest state does not have."""
-    above = {mark.id: mark.above for mark in marks}
-    tips = {name: tip for name, tip in _tips(found, proved, session).items() if tip[1] in above}
-    row = found.now("session", session)
-    lost = not tips or row is None or row[10] != sum(newest for newest, _ in tips.values())
-    branches = {name: tip for name, (_, tip) in tips.items()}
-    held: set[str] = set()
-    for tip in branches.values():
-        at: str | None = tip
-        while at is not None and at not in held:
-            held.add(at)
-            at = above[at]
-    inner = set(above.values())
-    for leaf in (id_ for id_ in above if id_ not in inner and id_ not in held):
-        if lost or leaf not in proved.first:
-            branches[next(name for name in _names() if name not in branches)] = leaf
-    return [{"name": name, "tip": tip} for name, tip in branches.items()]
-
-
-def _names() -> Iterator[str]:
-    yield "main"
-    yield from (f"salvaged-{number}" for number in count(1))
-
-
-def _cost(raw: str) -> int:
-    """About how many bytes of memory JSON takes up once it is read."""
-    return 2 * len(raw) + 30 * raw.count(",") + 200 * raw.count(",{")
-
-
-def _note(row: Row) -> Annotation | None:
-    if len(row) != ANNOTATION:
-        return None
-    _, id_, session, seq, node, puzzle, span, field_, value, _, _, by, version, at, sha256 = row
-    try:
-        return to_annotation((id_, session, seq, node, puzzle, span, field_, value, by, version, at, sha256))
-    except _BAD:
-        return None
-
-
-def _text(raw: str) -> str:
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return ""
-    return value if isinstance(value, str) else ""
 
 
 def _unproved(text: str, reasoning: str) -> Reply:

@@ -21,7 +21,7 @@ from table import Table, command, sized
 
 from lifeline_tui.core.nodes import Kind, Origin, Reply, Span, Status, decode
 from lifeline_tui.importers.session_jsonl import read
-from lifeline_tui.store import Draft, Reader, Store, StoreError, pages, salvage, verify
+from lifeline_tui.store import Draft, Reader, Store, StoreError, found, pages, salvage, verify
 from lifeline_tui.store.rows import Checkpoint
 from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.store import interrupted
@@ -220,11 +220,11 @@ UNSEEN = ("a torn log", "a log that began again")
 
 
 def _all(data: bytes, word: bytes) -> list[int]:
-    found, at = [], data.find(word)
+    places, at = [], data.find(word)
     while at >= 0:
-        found.append(at)
+        places.append(at)
         at = data.find(word, at + 1)
-    return found
+    return places
 
 
 def _write(path: Path, at: int, data: bytes, cut: int | None = None) -> None:
@@ -344,13 +344,13 @@ def _held(now: History, true: History) -> set[str]:
 @cache
 def _where(path: Path) -> dict[str, set[int]]:
     """The pages of each turn of a file that is whole."""
-    found = {}
-    with pages.Pages(path, frozenset({salvage.NODE})) as file:
+    of = {}
+    with pages.Pages(path, frozenset({found.NODE})) as file:
         for place, row in file.newest():
             cell = file._cell(place.page, place.start)
             assert cell is not None
-            found[row[1]] = {place.page, *(file._chain(cell, place.moment) or ())}
-    return found
+            of[row[1]] = {place.page, *(file._chain(cell, place.moment) or ())}
+    return of
 
 
 def _standing(db: Path, pristine: Path, true: History) -> set[str]:
@@ -426,15 +426,14 @@ def _unasked(conn: sqlite3.Connection) -> Iterator[Any]:
     return (finding for finding in FILE(conn) if "SQLite says" not in str(finding))
 
 
-def _more_branches(*given: Any) -> list[dict[str, str]]:
-    found, proved, session, marks = given
-    found.rows.pop(("session", session), None)
-    return BRANCHES(found, proved, session, marks)
+def _more_branches(proved: found.Proved, session: str, marks: list[found.Mark]) -> list[dict[str, str]]:
+    proved.found.rows.pop(("session", session), None)
+    return BRANCHES(proved, session, marks)
 
 
-BRANCHES = salvage._branches
+BRANCHES = found.Proved.branches
 QUIET = (verify, "_node", NEVER), (verify, "annotation_hash", TRUST), (verify, "_file", NEVER)
-HASHLESS = (salvage, "node_hash", TRUST), (salvage, "annotation_hash", TRUST)
+HASHLESS = (found, "node_hash", TRUST), (found, "annotation_hash", TRUST)
 Patches = tuple[tuple[Any, str, Any], ...]
 PLANTED: dict[str, tuple[str, str, Patches]] = {
     "a salvage of what SQLite opens": (
@@ -472,7 +471,7 @@ PLANTED: dict[str, tuple[str, str, Patches]] = {
         ((pages.Log, "_read", _every_frame), (pages.Pages, "others", NEVER)),
     ),
     "older frames are the newest": ("a log that began again", "branches that end elsewhere", ((pages.Log, "_read", _every_frame),)),
-    "a branch for every leaf": ("triggers", "branches made up", ((salvage, "_branches", _more_branches),)),
+    "a branch for every leaf": ("triggers", "branches made up", ((found.Proved, "branches", _more_branches),)),
     "verify without its look at the triggers": ("triggers", "harmless", ((verify, "_file", NEVER),)),
     "verify without hashes": ("rows rewritten", "changes not detected", QUIET),
 }
