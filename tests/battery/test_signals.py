@@ -22,6 +22,7 @@ from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.store import Reader, StoreError
 from lifeline_tui.store.verify import verify
 
+TERM, HUP, INT = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 HANGING = """
 import asyncio
 from lifeline_tui.subjects.protocol import Delta
@@ -158,17 +159,22 @@ def resized(folder: Path, chance: Random, plant: str = "") -> Counter[str]:
     return counts
 
 
+def _times(table: Table, check: str, rounds: int, once: Callable[[], Counter[str]]) -> None:
+    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
+    for _ in range(rounds):
+        counts.update({"times": 1}, **once())
+    table.row(f"signals: {check}", counts)
+    assert not any(counts[fault] for fault in WRONG), counts
+
+
 @sized(fast=1, long=50)
 @pytest.mark.parametrize("app", [True, False], ids=["app", "run"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [TERM, HUP, INT], ids=lambda number: number.name)
 def test_a_signal_saves_what_came_and_gives_the_terminal_back(
     tmp_path: Path, table: Table, number: signal.Signals, app: bool, rounds: int
 ) -> None:
-    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
-    for _ in range(rounds):
-        counts.update({"times": 1}, **signalled(tmp_path, number, app=app))
-    table.row(f"signals: {number.name} to {'the app' if app else 'a run'} in mid-stream", counts)
-    assert not any(counts[fault] for fault in WRONG), counts
+    check = f"{number.name} to {'the app' if app else 'a run'} in mid-stream"
+    _times(table, check, rounds, lambda: signalled(tmp_path, number, app=app))
 
 
 @sized(fast=1, long=50)
@@ -180,38 +186,22 @@ def test_a_signal_saves_what_came_and_gives_the_terminal_back(
 def test_a_closed_terminal_ends_it_with_everything_saved(
     tmp_path: Path, table: Table, what: str, app: bool, controls: bool, rounds: int
 ) -> None:
-    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
-    for _ in range(rounds):
-        counts.update({"times": 1}, **hung_up(tmp_path, app=app, controls=controls))
-    table.row(f"signals: the terminal of {what} closed in mid-stream", counts)
-    assert not any(counts[fault] for fault in WRONG), counts
+    _times(table, f"the terminal of {what} closed in mid-stream", rounds, lambda: hung_up(tmp_path, app=app, controls=controls))
 
 
 @sized(fast=1, long=50)
 def test_a_job_in_the_background_of_a_script_heeds_term_and_no_control_c(tmp_path: Path, table: Table, rounds: int) -> None:
-    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
-    for _ in range(rounds):
-        counts.update({"times": 1}, **signalled(tmp_path, signal.SIGTERM, IN_THE_BACKGROUND, app=False, first=signal.SIGINT))
-    table.row(f"signals: {BACKGROUND}", counts)
-    assert not any(counts[fault] for fault in WRONG), counts
+    _times(table, BACKGROUND, rounds, lambda: signalled(tmp_path, TERM, IN_THE_BACKGROUND, app=False, first=INT))
 
 
 @sized(fast=1, long=50)
 def test_suspended_and_back_it_goes_on(tmp_path: Path, table: Table, rounds: int) -> None:
-    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
-    for _ in range(rounds):
-        counts.update({"times": 1}, **suspended(tmp_path))
-    table.row("signals: TSTP and CONT in mid-stream", counts)
-    assert not any(counts[fault] for fault in WRONG), counts
+    _times(table, "TSTP and CONT in mid-stream", rounds, lambda: suspended(tmp_path))
 
 
 @sized(fast=1, long=50)
 def test_a_storm_of_sizes_harms_nothing(tmp_path: Path, chance: Random, table: Table, rounds: int) -> None:
-    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
-    for _ in range(rounds):
-        counts.update({"times": 1}, **resized(tmp_path, chance))
-    table.row("signals: 60 window sizes in mid-stream", counts)
-    assert not any(counts[fault] for fault in WRONG), counts
+    _times(table, "60 window sizes in mid-stream", rounds, lambda: resized(tmp_path, chance))
 
 
 def crashed(folder: Path, plant: str = "") -> Counter[str]:
@@ -225,11 +215,7 @@ def crashed(folder: Path, plant: str = "") -> Counter[str]:
 
 @sized(fast=1, long=50)
 def test_a_fault_of_its_own_is_told_without_locals_and_saves_everything(tmp_path: Path, table: Table, rounds: int) -> None:
-    counts = Counter({"times": 0} | dict.fromkeys(WRONG, 0))
-    for _ in range(rounds):
-        counts.update({"times": 1}, **crashed(tmp_path))
-    table.row("signals: a fault of its own in mid-stream", counts)
-    assert not any(counts[fault] for fault in WRONG), counts
+    _times(table, "a fault of its own in mid-stream", rounds, lambda: crashed(tmp_path))
 
 
 NO_HANDLERS = "from lifeline_tui.tui import app\napp.SIGNALS = ()\n"
@@ -248,7 +234,6 @@ NARROW = """
 from lifeline_tui.tui.screens.run import RunScreen
 RunScreen.on_resize = lambda self, event: 1 // (event.size.width == 100)
 """
-TERM, HUP, INT = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 NO_CODE = "from lifeline_tui.tui.app import LifelineApp\nLifelineApp._stopped = lambda self, number: self.exit()\n"
 LOCALS = "from textual.app import App\nfrom lifeline_tui.tui.guard import Guarded\nGuarded._fatal_error = App._fatal_error\n"
 
