@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ __all__ = ["chance", "table"]
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("suite")
+
+# Ignored where the tests run in the background; the programs under test would take that over, and mean it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHOSEN = {"OPENAI_API_BASE", "OPENAI_BASE_URL", "NO_COLOR", "EDITOR", "VISUAL"}
 

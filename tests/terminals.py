@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -41,6 +42,12 @@ class Terminal:
         self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
         self.out = b""
+
+        def begin() -> None:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
+            if controls:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
         around = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [*command(plant), *map(str, words)],
@@ -49,7 +56,7 @@ class Terminal:
             stderr=self.slave,
             env={**around, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "TERM": "xterm-256color", **more},
             start_new_session=True,
-            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controls else None,
+            preexec_fn=begin,
         )
 
     def __enter__(self) -> Terminal:
