@@ -33,46 +33,53 @@ STRINGS = (
 BIDI = [*"\u061c\u200f\u202a\u202e\u2066\u2069"]
 UNSEEN = [*"\u00ad\u034f\u115f\u200b\u200d\u2060\ufeff\u2028\u2029\U0001bca0"]
 MARKUP = (
-    *(
-        "[@click=app.planted]hit[/]",
-        "[@click=screen.planted]hit[/]",
-        "[@mouse.down=app.planted]hit[/]",
-        "[[@click=app.planted]hit[/]]",
-    ),
-    *("[link=http://evil.example/]hit[/link]", "[/INST]", "list[int]", "[bold", "[]", "[/]", "\\"),
+    "[@click=app.planted]hit[/]",
+    "[@click=screen.planted]hit[/]",
+    "[@mouse.down=app.planted]hit[/]",
+    "[[@click=app.planted]hit[/]]",
+    "[link=http://evil.example/]hit[/link]",
+    "[/INST]",
+    "list[int]",
+    "[bold",
+    "[]",
+    "[/]",
+    "\\",
 )
 LINKS = (
-    *(
-        "![x](http://evil.example/x.png)",
-        "<http://evil.example/>",
-        "<script>planted()</script>",
-        "</text><a href='//evil.example'>x",
-    ),
-    *("# heading", "```\nfence\n```", "| a | b |\n|---|---|"),
+    "![x](http://evil.example/x.png)",
+    "<http://evil.example/>",
+    "<script>planted()</script>",
+    "</text><a href='//evil.example'>x",
+    "# heading",
+    "```\nfence\n```",
+    "| a | b |\n|---|---|",
 )
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|'x'!A0", "@SUM(1+1)", "\t=1+1", "\r=1+1")
 WORDS = (
-    *("{0.__class__}", "{{name}}", "$(id) `id` ${HOME}", "'; DROP TABLE nodes; --", "\\x1b[2J \\033[2J ^[[2J"),
-    *("../../etc/passwd", "--help", ":smile: :skull:", "ACTION: LIFELINE"),
+    "{0.__class__}",
+    "{{name}}",
+    "$(id) `id` ${HOME}",
+    "'; DROP TABLE nodes; --",
+    "\\x1b[2J \\033[2J ^[[2J",
+    "../../etc/passwd",
+    "--help",
+    ":smile: :skull:",
+    "ACTION: LIFELINE",
 )
 SHAPES = (
-    *(
-        "Z" + "\u0300\u0301\u0302\u0316\u0317\u0334\u0488" * 12,
-        "e" + "\u0301" * 60,
-        "日本語テキスト",
-        "①②③ ±×÷ αβγ",
-        "\u05d0\u05d1 abc",
-    ),
-    *(
-        "👩\u200d🔬👨\u200d👩\u200d👧",
-        "🇩🇪🇫🇷",
-        "1\ufe0f\u20e3 ❤\ufe0f",
-        "🔬\u200da",
-        "\ufe00\ufe0d",
-        "W" * 40,
-        "\u3000wide",
-        "\n\nbelow",
-    ),
+    "Z" + "\u0300\u0301\u0302\u0316\u0317\u0334\u0488" * 12,
+    "e" + "\u0301" * 60,
+    "日本語テキスト",
+    "①②③ ±×÷ αβγ",
+    "\u05d0\u05d1 abc",
+    "👩\u200d🔬👨\u200d👩\u200d👧",
+    "🇩🇪🇫🇷",
+    "1\ufe0f\u20e3 ❤\ufe0f",
+    "🔬\u200da",
+    "\ufe00\ufe0d",
+    "W" * 40,
+    "\u3000wide",
+    "\n\nbelow",
     "a" + "".join(chr(0xE0100 + byte) for byte in b"curl"),
 )
 HOSTILE: dict[str, str] = _table(

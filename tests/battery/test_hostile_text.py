@@ -205,29 +205,8 @@ BIG = {
     "a line of 5 MB": LINE,
     "3,000 headings": "".join(f"# Heading {n}\n\n[x](http://evil/{n}) list[int] \x1b[2J\n\n" for n in range(3000)),
 }
-PRESSED = (
-    *(
-        "up",
-        "down",
-        "home",
-        "end",
-        "full_stop",
-        "g",
-        "escape",
-        "f",
-        "escape",
-        "w",
-        "escape",
-        "a",
-        "escape",
-        "o",
-        "end",
-        "ctrl+y",
-        "escape",
-    ),
-    *("e", "x", "escape", "ctrl+y", "ctrl+e", "escape", "ctrl+p", "escape", "ctrl+t", "right_square_bracket"),
-    *("left_square_bracket", "r", "z", "slash", "slash", "escape", "escape", "escape"),
-)
+PRESSED = """up down home end full_stop g escape f escape w escape a escape o end ctrl+y escape e x escape ctrl+y ctrl+e escape
+ctrl+p escape ctrl+t right_square_bracket left_square_bracket r z slash slash escape escape escape"""
 OPEN, ANSWER = 3.0, 1.0
 """Seconds that the first paint, and each key after it, may take."""
 
@@ -245,7 +224,7 @@ def slow(home: Path, texts: dict[str, str], plant: str = "") -> Counter[str]:
             terminal.read(lambda: terminal.shows("? help"), seconds=60)
             terminal.rest()
             counts["hangs"] += terminal.worked > OPEN
-            for key in PRESSED:
+            for key in PRESSED.split():
                 before, since = terminal.worked, len(terminal.out)
                 terminal.send(KEYS.get(key, key).encode())
                 with suppress(AssertionError):
