@@ -143,6 +143,15 @@ async def test_long_text_goes_through_the_operators_editor(tmp_path: Path, monke
         assert app.screen.query_one(TextArea).text == "from outside"
 
 
+async def test_a_text_too_long_to_be_edited_in_place_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lifeline_tui.tui.screens.form.IN_PLACE", 10)
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "e")
+        assert not app.screen.query(TextArea)
+        assert "characters, too many to be edited" in drawn(app)
+        assert "opens them in $EDITOR" in drawn(app)
+
+
 @pytest.mark.parametrize(("does", "why"), [("exit 3", "exit code 3"), ("printf 'caf\\351' > \"$1\"", "no UTF-8")])
 async def test_what_an_editor_wrote_is_kept_although_it_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, why: str

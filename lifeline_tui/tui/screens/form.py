@@ -53,6 +53,7 @@ class Form(ModalScreen[dict[str, str] | None]):
     Form .title { text-style: bold; height: auto; margin-bottom: 1; }
     Form .field { height: auto; margin-bottom: 1; }
     Form .field > .label { width: 22; height: auto; color: $text-muted; }
+    Form Elsewhere { width: 1fr; height: auto; background: $surface; padding: 0 1; }
     Form Input { height: 1; border: none; background: $surface; padding: 0 1; width: 1fr; }
     Form Input:focus { border: none; background: $cursor-line; }
     Form TextArea { height: 8; border: none; padding: 0 1; width: 1fr; }
