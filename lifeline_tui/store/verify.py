@@ -80,8 +80,8 @@ def _log(store: Reader) -> Iterator[Finding]:
     """The write-ahead log, of which SQLite passes over in silence what it cannot read."""
     if (lost := torn(store.file)) and torn(store.file) == lost:  # twice: another process may have been writing
         yield Finding(
-            f"The write-ahead log is damaged: {lost} transactions in it cannot be read. After a power cut they were never acknowledged;"
-            " otherwise turns are missing."
+            f"The write-ahead log is damaged: {lost} transactions in it cannot be read. After a power cut or a write that failed"
+            " nothing that was acknowledged is missing; otherwise turns are."
         )
 
 
