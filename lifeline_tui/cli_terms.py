@@ -131,7 +131,7 @@ def reading(db: str | None) -> Iterator[Reader]:
             wrong = verify(store)
         if not wrong:
             raise
-        raise StoreError(f"{path} is damaged: {wrong[0]}{ADVICE}") from error
+        raise StoreError(f"{path} is damaged: {str(wrong[0]).removesuffix(ADVICE)}{ADVICE}") from error
 
 
 def sample(text: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from .core.nodes import (
     Assistant,
     Body,
     Call,
+    Kind,
     Node,
     Part,
     Purpose,
@@ -41,7 +42,8 @@ from .core.state import fold
 from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
 from .core.tree import Tree
 from .core.wording import Templates, system
-from .interventions import TABLE
+from .importers.fitting import check_body
+from .interventions import TABLE, scriptable
 from .reading import MAIN, Reading
 from .store import BadReference, Draft, Reader, Store, StoreError, Unkept
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
@@ -512,12 +514,17 @@ async def _resumed(writer: Writer, id: str, make: Callable[[Root], Subject], tem
         raise BadReference(f"Session {id} is empty: the program ended before its first turn was written.")
     view = await writer(writer.store.view_states, id)
     queues = {}
-    for key, value in view.items():
-        if key.startswith("queue:"):
-            _, tip, name = key.split(":", 2)
-            queues[name, tip] = tuple(from_data(Part, data) for data in value)
-    current = view.get("branch")
-    branch = current if current in branches else MAIN if MAIN in branches else next(iter(branches))
+    try:
+        for body in (node.body for node in tree.nodes.values() if isinstance(node.body, Root)):
+            check_body(Kind.ROOT, as_data(body), scriptable())
+        for key, value in view.items():
+            if key.startswith("queue:"):
+                _, tip, name = key.split(":", 2)
+                queues[name, tip] = tuple(from_data(Part, data) for data in value)
+        current = view.get("branch")
+        branch = current if current in branches else MAIN if MAIN in branches else next(iter(branches))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StoreError(f"Session {id} is not as it was made, and cannot be gone on with: {error}. It can be exported.") from error
     session = Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
     session.recall(view.get("drafts"))
     return session

@@ -23,6 +23,8 @@ from .views import VIEWS
 
 WAL_PAGES = 2_000
 _PAGE = 4_096 + 24
+LONGEST = 128_000_000
+"""Bytes of a row, at most; SQLite says so before it reads a longer one, which another program must have put there."""
 BESIDE = ("-wal", "-shm", "-journal")
 _NEWEST = "SELECT n, id FROM nodes ORDER BY n DESC LIMIT 1"
 TROUBLE = (sqlite3.Error, OSError, UnicodeError, OverflowError)
@@ -98,6 +100,7 @@ def _version(conn: sqlite3.Connection, path: Path) -> int:
 
 def _connect(target: str) -> sqlite3.Connection:
     conn = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
     # Bytes flipped on the disk must reach `verify`, not a decoding error.
     conn.text_factory = lambda data: data.decode("utf-8", "replace")
     return conn

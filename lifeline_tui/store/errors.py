@@ -65,6 +65,8 @@ def sentence(error: Exception, path: Path) -> str:
         return f"{path} is not a lifeline database, or not any more. Choose another file with --db.{ADVICE}"
     if "malformed" in text or "corrupt" in text or isinstance(error, UnicodeDecodeError):
         return f"{path} is damaged ({text}).{ADVICE}"
+    if "too big" in text:
+        return f"A row of {path} is longer than any turn can be; nothing was read from it or written.{ADVICE}"
     if "locked" in text or "busy" in text:
         return f"{path} is being used by another program ({text}); nothing was written. Try again in a moment."
     if isinstance(error, sqlite3.IntegrityError):

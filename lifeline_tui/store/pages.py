@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from .database import LONGEST
 from .errors import BadReference
 
 USUAL = 4_096
@@ -280,7 +281,7 @@ class Pages:
             here = least + (length - least) % (self._size - 4)
             here = here if here <= most else least
         end = start + here
-        if not 0 < length <= self.bytes or end + (4 if length > here else 0) > len(data):
+        if not 0 < length <= min(self.bytes, LONGEST) or end + (4 if length > here else 0) > len(data):
             return None
         if not self._fits(data[start:end], length):
             return None

@@ -266,11 +266,13 @@ TAMPERED: dict[str, Callable[[Path], object]] = {
     "a checkpoint that is no JSON": altered(
         "INSERT INTO checkpoints SELECT id, session, 'x', '[', 'y' FROM nodes WHERE kind = 'call' LIMIT 1"
     ),
-    "a view state that is no JSON": altered("INSERT INTO view_state SELECT id, 'api_base', 'x' FROM sessions"),
-    "a view state that is elsewhere": altered(f"INSERT INTO view_state SELECT id, 'api_base', '\"{EVIL}\"' FROM sessions"),
-    "a queue of other types": altered("INSERT INTO view_state SELECT id, 'queue:x', '3' FROM sessions"),
-    "a queue of a part that is none": altered("INSERT INTO view_state SELECT id, 'queue:x:main', '[3]' FROM sessions"),
-    "a branch in view that is a list": altered("INSERT INTO view_state SELECT id, 'branch', '[\"main\"]' FROM sessions"),
+    "a view state that is no JSON": altered("INSERT OR REPLACE INTO view_state SELECT id, 'api_base', 'x' FROM sessions"),
+    "a view state that is elsewhere": altered(
+        f"INSERT OR REPLACE INTO view_state SELECT id, 'api_base', '\"{EVIL}\"' FROM sessions"
+    ),
+    "a queue of other types": altered("INSERT OR REPLACE INTO view_state SELECT id, 'queue:x', '3' FROM sessions"),
+    "a queue of a part that is none": altered("INSERT OR REPLACE INTO view_state SELECT id, 'queue:x:main', '[3]' FROM sessions"),
+    "a branch in view that is a list": altered("INSERT OR REPLACE INTO view_state SELECT id, 'branch', '[\"main\"]' FROM sessions"),
     "counts that are none": altered("UPDATE sessions SET nodes = -1, attempts = 9223372036854775807"),
     "a search index of noise": altered("UPDATE search_data SET block = x'ffffffffffffffffffff'"),
     "text that is no UTF-8": _said("nodes", "text", "CAST(x'fffe' AS TEXT)"),
