@@ -30,6 +30,7 @@ from terminals import Terminal
 
 from lifeline_tui import loading
 from lifeline_tui import plans as plans_
+from lifeline_tui import session as session_
 from lifeline_tui.config import Config
 from lifeline_tui.core import wording
 from lifeline_tui.core.nodes import Origin, Span
@@ -318,13 +319,27 @@ def test_a_session_of_somebody_elses_notebook_opens_or_says_why_not(
     reported(table, "notebooks taken up", judge, request.node.callspec.id)
 
 
-def test_a_planted_bug_in_taking_a_notebook_up_is_found(place: Place, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
-    chosen = called((notebooks(),), "notebook tampered with: a body that is a list")
+@pytest.mark.parametrize(
+    ("bug", "where", "name", "instead", "bomb"),
+    [
+        ("a row is taken for what it should be", Reader, "_read", lambda self, to, rows: [*map(to, rows)], "a body that is a list"),
+        ("a plan is taken for one of ours", session_, "check_body", lambda *_: None, "an action nobody has, sealed anew"),
+    ],
+)
+def test_a_planted_bug_in_taking_a_notebook_up_is_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch, table: Table, bug: str, where: Any, name: str, instead: Any, bomb: str
+) -> None:
+    chosen = called((notebooks(),), f"notebook tampered with: {bomb}")
     assert taken_up(place, chosen).found == 0
-    monkeypatch.setattr(Reader, "_read", lambda self, to, rows: [to(row) for row in rows])
+    monkeypatch.setattr(where, name, instead)
     found = taken_up(place, chosen).found
     assert found
-    table.caught("HOSTILE FILES: notebooks taken up", "a row is taken for what it should be", found)
+    table.caught("HOSTILE FILES: notebooks taken up", bug, found)
+
+
+@pytest.mark.parametrize("view", ["a queue of other types", "a queue of a part that is none", "a branch in view that is a list"])
+def test_a_view_that_another_made_up_is_refused_in_a_sentence(place: Place, view: str) -> None:
+    assert taken_up(place, called((notebooks(),), f"notebook tampered with: {view}")).faults == []
 
 
 # In the app, where a person would meet them
