@@ -188,7 +188,12 @@ def notebooks() -> Iterator[Bomb]:
     for name, make in bomb_notebooks.TAMPERED.items():
         yield Bomb(f"notebook tampered with: {name}", notebook(make), (*READING, *WRITING), "any")
     for name, put in PLACES.items():
-        if name not in ("a file nobody wrote", "a link to nothing", "a link to itself"):
+        if name in (
+            "a folder",
+            "a pipe",
+            "a link to a pipe",
+            "a terabyte",
+        ):  # whither else a link leads is what was named: `test_places`
             yield Bomb(f"notebook's place: {name}", placed("in/bomb.db", put), (*READING[:-1], *WRITING), "damaged")
     for name, form in bombs.FORMS.items():
         if name not in SIZES and name not in ("nothing", "a line end"):

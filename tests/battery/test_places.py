@@ -307,6 +307,16 @@ def test_a_link_to_nothing_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "away").exists()
 
 
+@pytest.mark.parametrize("target", ["precious", ".", "/dev/zero", "/dev/full", "/dev/tty", "/proc/self/mem"])
+def test_a_link_to_what_is_no_notebook_is_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "precious").write_bytes(PRECIOUS)
+    (tmp_path / "n.db").symlink_to(target)
+    for opener in (Store, Reader):
+        with pytest.raises(StoreError):
+            opener(tmp_path / "n.db")
+    assert (tmp_path / "precious").read_bytes() == PRECIOUS
+
+
 # A notebook that goes away while it is open
 
 GONE = "places: a notebook moved, deleted, replaced or written over in the middle"
