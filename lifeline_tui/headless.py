@@ -204,6 +204,10 @@ def _replay(tree: Tree, branch: str, tip: str) -> Iterator[Replayed]:
         yield Replayed(node, branch, not why, why)
 
 
+FACTS = frozenset({"attempt", "failed", "claim_facts", "agrees", "fork", "run"})
+"""Fields that record what was the case, not how a text is read."""
+
+
 def _judged_otherwise(tree: Tree, state: State, node: Node, call: Call | None) -> str:
     """How the machine would read a turn differently now; "" where it reads it as it did."""
     assert isinstance(node.body, Reply | Assistant)
@@ -212,7 +216,7 @@ def _judged_otherwise(tree: Tree, state: State, node: Node, call: Call | None) -
     }
     again = {(r.puzzle or "", r.field): canonical(r.value) for r in judge(state, node.body, call, "")}
     for place in sorted(set(recorded) | set(again)):
-        if place[1] != "attempt" and recorded.get(place) != again.get(place):
+        if place[1] not in FACTS and recorded.get(place) != again.get(place):
             return f"{place[1]} of {place[0] or 'the turn'} was {recorded.get(place)}, and is now {again.get(place)}"
     return ""
 

@@ -147,7 +147,7 @@ def next_step(state: State, context: Context, values: Values) -> Effect:
     if attempt := violated(state):
         again = replace(violation(attempt, context.templates, state.plan.lifeline_word), score_shown=state.score_shown)
         return Effect(turn=(*context.queue, again), call=Purpose.STEP)
-    opening = () if state.posed else (rules(state.plan, context.templates, len(state.root.puzzles), state.root.seed),)
+    opening = () if state.posed else (rules(state.plan, context.templates, state.root),)
     if state.plan.presentation == "batch":
         size = state.plan.batch_size
         chosen = list(enumerate(state.root.puzzles, 1))[state.posed : state.posed + size]
@@ -505,6 +505,13 @@ def override(state: State, context: Context, values: Values) -> Effect:
     elif verdict_ == "auto":
         verdict_ = str(grade(attempt.puzzle.answer, answer))
     said: list[tuple[str, Any]] = [("action", values["action"]), ("answer", answer), ("grade", verdict_)]
+    keys = {fake.value for fake in attempt.puzzle.fakes} | {
+        told.shown for told in attempt.told if told.kind == "reveal" and told.shown
+    }
+    agreed = {key: same(attempt.puzzle.answer, answer, key) for key in sorted(keys)} if answer is not None else {}
+    said.append(("agrees", {"overruled": True, "keys": agreed}))
+    if attempt.failed:
+        said.insert(0, ("attempt", dict(attempt.facts)))
     if "abstained" in attempt.flags and verdict_ in ("right", "wrong"):
         said.append(("flags", [flag for flag in attempt.flags if flag != "abstained"]))
     return Effect(remarks=tuple(Remark(name, value, puzzle, "operator", node=attempt.reply) for name, value in said))

@@ -6,6 +6,7 @@ opened when it is first needed: the first paint waits for none of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +14,16 @@ from typing import Any
 
 from .calling import Writer
 from .config import Config, on_this_machine
-from .core.nodes import Root
+from .core.nodes import Root, as_data, digest
 from .core.plan import Plan, choose
 from .core.puzzle import Puzzle
+from .core.schedule import outcomes
 from .core.wording import Templates
 from .interventions import scriptable
 from .models import Models
+from .reading import MAIN, Reading
 from .session import Session, create, judge_unanswered, resume
-from .store import Hit, Reader, Store
+from .store import BadReference, Hit, Reader, Store
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Subject
 from .subjects.withheld import Withheld
@@ -64,15 +67,18 @@ class Lab:
         model: str,
         *,
         seed: int | None = None,
+        item_seed: int | None = None,
         api_base: str = "",
         limit: int | None = None,
         title: str = "",
         **options: Any,
     ) -> Session:
-        """A new session of a plan, at most `limit` puzzles long.  Raises BadFile, SelectionError, SubjectError, StoreError."""
+        """A new session of a plan, at most `limit` puzzles long; its puzzles are those of `item_seed` (default: `seed`).  Raises
+        BadFile, SelectionError, SubjectError, StoreError."""
         plan, pool = self.plan(plan_name)
         seed = plan.seed if seed is None else seed
-        puzzles = choose(plan.puzzles, pool, seed)[:limit]
+        puzzles = choose(plan.puzzles, pool, seed if item_seed is None else item_seed)[:limit]
+        yoked = await self._yoked(plan) if plan.feedback.kind == "yoked" else None
         plan = replace(plan, puzzles=replace(plan.puzzles, count=len(puzzles)))
         subject = self.models.make(model, puzzles, api_base)
         await subject.capabilities()
@@ -84,10 +90,24 @@ class Lab:
             self.templates,
             title=title or plan.name,
             seed=seed,
+            item_seed=item_seed,
+            yoked=yoked,
+            digests={"pack": digest(as_data(pool))},
             view={"api_base": api_base},
             deadlines=self.deadlines,
             **options,
         )
+
+    async def _yoked(self, plan: Plan) -> Mapping[str, bool]:
+        """What the session that a plan is yoked to was told at each place of its trunk.  Raises StoreError."""
+        store = self.writer.store
+        row = await self.writer(store.session, plan.feedback.to)
+        tree, branches = await self.writer(store.tree, row.id)
+        record = Reading(tree, branches, MAIN if MAIN in branches else next(iter(branches), MAIN))
+        found = outcomes(record.state()) if branches else {}
+        if not found:
+            raise BadReference(f"Session {row.id} has no outcome to be yoked to: none of its answers was told of or graded.")
+        return found
 
     async def open(self, session: str, *, api_base: str = "", **options: Any) -> Session:
         """A stored session, by id, its beginning, or its title.  Raises StoreError when another process owns it.

@@ -162,6 +162,13 @@ def _feedback(entry: Entry) -> Feedback:
     shown = entry.choice("shown", WORDS["feedback.shown"], "true")
     if shown != "true" and kind in ("none", "praise"):
         raise entry.entry("shown").bad(f"is {shown}, but feedback of kind {kind} shows no answer")
+    to = entry.text("to", "")
+    if kind == "yoked" and not to:
+        raise entry.entry("kind").bad(
+            "is yoked, which needs to: the session whose outcomes it repeats; a verdict by chance is coin"
+        )
+    if to and kind != "yoked":
+        raise entry.entry("to").bad(f"is for kind: yoked, but kind is {kind}")
     if entry.has("fake_rate") and shown != "mixed":
         raise entry.entry("fake_rate").bad(f"is for shown: mixed, but shown is {shown}")
     return Feedback(
@@ -171,6 +178,7 @@ def _feedback(entry: Entry) -> Feedback:
         turn=entry.choice("turn", WORDS["feedback.turn"], "joined"),
         on_skip=entry.choice("on_skip", WORDS["feedback.on_skip"], "same"),
         delay=entry.integer("delay", *RANGES["feedback.delay"], default=0),
+        to=to,
     )
 
 

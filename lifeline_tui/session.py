@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from .actions import Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
 from .core.chance import derive
+from .core.grading import GRADER_VERSION, same
 from .core.judge import judge, told_remarks
 from .core.nodes import (
     Annotation,
@@ -32,13 +34,14 @@ from .core.nodes import (
     Root,
     User,
     as_data,
+    digest,
     from_data,
     plain,
 )
 from .core.plan import Plan
 from .core.puzzle import Puzzle
-from .core.schedule import due
-from .core.state import fold
+from .core.schedule import due, plan_fakes, plan_option_order
+from .core.state import FOLDED, fold
 from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
 from .core.tree import Tree
 from .core.wording import Templates, system
@@ -225,7 +228,8 @@ class Session(Reading):
     def _heard(self, notes: Sequence[Annotation]) -> None:
         for note in notes:
             self.tree.annotate(note)
-            self.forget(note.node)
+            if note.field in FOLDED:
+                self.forget(note.node)
 
     async def _move(self, branch: str, tip: str, carried: Queues) -> None:
         await self._write(self._write.store.set_branch, self.id, branch, tip, {"branch": branch, **_kept(carried)})
@@ -246,7 +250,16 @@ class Session(Reading):
             if any(above.id == node for above in self.tree.above(self.branches[name])):
                 return await self.go(name)
         leaf = self.tree.newest_leaf(node)
-        return await self._move(self.free_name("found"), leaf, {})
+        here = {above.id for above in self.tree.above(self.tip)}
+        left = next((above.id for above in self.tree.above(leaf) if above.id in here), leaf)
+        name = self.free_name("found")
+        await self._append([], leaf, [self._forked(name, left)], name, {})
+        self.listen(Grew())
+        return None
+
+    def _forked(self, name: str, node: str) -> Remark:
+        """What is recorded of a new branch: which one it left, and at which node."""
+        return Remark("fork", {"branch": name, "from": self.branch}, node=node)
 
     def free_name(self, name: str) -> str:
         """`name`, or `name-2`, …: the first that no branch bears."""
@@ -266,7 +279,7 @@ class Session(Reading):
         if branch != self.branch and (queue := self._queues.get((self.branch, parent))) is not None:
             carried[branch, parent] = queue
         bodies: list[Body] = []
-        remarks: list[Remark] = []
+        remarks: list[Remark] = [self._forked(branch, parent)] if branch != self.branch else []
         if effect.turn:
             user = User(effect.turn)
             bodies.append(user)
@@ -278,7 +291,7 @@ class Session(Reading):
         if effect.call is not None:
             call, request = await self._compose(parent, bodies, effect.call)
             bodies.append(call)
-        if not bodies:
+        if not bodies and not remarks:
             return await self._move(branch, parent, carried)
         nodes = await self._append(bodies, parent, remarks, branch, carried)
         self.listen(Grew())
@@ -298,7 +311,7 @@ class Session(Reading):
         for node in nodes:
             self.tree.add(node)
         self._heard(notes)
-        self.branches[branch] = nodes[-1].id
+        self.branches[branch] = nodes[-1].id if nodes else parent or ""
         self._queues |= carried
         self.branch = branch
         return nodes
@@ -320,13 +333,14 @@ class Session(Reading):
         return render((n.body for n in self.tree.path(node)), renderer or (CHAT if chat else BASE))
 
     async def _compose(self, parent: str, bodies: Sequence[Body], purpose: Purpose) -> tuple[Call, Request]:
-        """The call's row and its request.  Siblings get distinct seeds."""
+        """The call's row and its request.  Every call has a seed of its own, from the session's seed, its place and its sample index:
+        one seed for several would tie their replies together."""
         capabilities = await self.capabilities()
         path = [node.body for node in self.tree.path(parent)] + list(bodies)
         shown = render(path, CHAT if capabilities.chat else BASE)
         earlier = [] if bodies else [kid for kid in self.tree.kids(parent) if isinstance(self.tree[kid].body, Call)]
-        seed = self.root.seed
-        params = {**self.root.params, "seed": derive(seed, len(earlier)) if earlier else seed}
+        place = self.tree.place(parent) + ((len(self.tree.kids(parent)),) if bodies else ())
+        params = {**self.root.params, "seed": derive(self.root.seed, "call", *place, "sample", len(earlier))}
         if not capabilities.chat:
             params.setdefault("stop", list(BASE_STOP))
         dropped = capabilities.dropped(params)
@@ -407,6 +421,27 @@ class Session(Reading):
             self._asking.cancel(cause)
         return True
 
+    async def record_agreements(self) -> None:
+        """Records, once, what this version's grader says of answers and fakes that were told before that was kept with the turn: a
+        later grader then changes no score that was shown."""
+        found: dict[tuple[str, str], dict[str, bool | None]] = {}
+        for node in self.tree.nodes.values():
+            for part in node.body.parts if isinstance(node.body, User) else ():
+                if part.feedback != "reveal" or part.truthful is not False or part.agrees or part.shown is None:
+                    continue
+                attempt = self.state(node.id).find(part.reply, part.puzzle)
+                if attempt is None or attempt.answer is None or part.shown in (attempt.agreements.get("keys") or {}):
+                    continue
+                agreed = same(attempt.puzzle.answer, attempt.answer, part.shown)
+                found.setdefault((part.reply, part.puzzle), dict(attempt.agreements.get("keys") or {}))[part.shown] = agreed
+        if found:
+            await self.remark(
+                [
+                    Remark("agrees", {"keys": keys}, puzzle, version=GRADER_VERSION, node=reply)
+                    for (reply, puzzle), keys in found.items()
+                ]
+            )
+
     # The plan, without hands
 
     def pause(self) -> None:
@@ -422,10 +457,18 @@ class Session(Reading):
         self._paused = False
         self._playing = asyncio.Event()
         try:
-            return await play(self, lambda: self._paused)
+            await self._ran("started")
+            status = await play(self, lambda: self._paused)
+            await self._ran(status)
+            return status
         finally:
             self._playing.set()
             self._playing = None
+
+    async def _ran(self, status: str, **more: Any) -> None:
+        """Records how a run of the plan stands; one that was killed stays started."""
+        root = [node.id for node in self.tree.above(self.tip)][-1]
+        await self.remark([Remark("run", {"status": status, "branch": self.branch, **more}, node=root)])
 
     async def close(self) -> None:
         """Cancels what is arriving, keeps it, and gives the session up.  Raises StoreError, which says where the last reply is, when
@@ -477,10 +520,18 @@ async def create(
     *,
     title: str,
     seed: int,
+    item_seed: int | None = None,
+    yoked: Mapping[str, bool] | None = None,
+    digests: Mapping[str, str] = {},
     view: Mapping[str, Any] = {},
     **options: Any,
 ) -> Session:
-    """A new session, stored and owned by this process, at its first root, with `view` state kept beside it."""
+    """A new session, stored and owned by this process, at its first root, with `view` state kept beside it.
+
+    Calls are sampled by seeds that derive from `seed`; the `item_seed` (default: `seed`) chose the puzzles, and chooses the fakes
+    and the order of the options here.
+    """
+    items = seed if item_seed is None else item_seed
     root = Root(
         plan=as_data(plan),
         puzzles=tuple(puzzles),
@@ -488,6 +539,15 @@ async def create(
         simulated=subject.simulated,
         params=dict(plan.subject),
         seed=seed,
+        item_seed=item_seed,
+        option_order=plan_option_order(plan, items),
+        planned_fakes=plan_fakes(plan, puzzles, items),
+        yoked=yoked,
+        digests={
+            "plan": digest(as_data(plan)),
+            "templates": digest({name: template.version for name, template in templates.items()}),
+            **digests,
+        },
     )
     prompt = system(plan, templates)
     drafts = [Draft(body) for body in ((root, prompt) if prompt else (root,))]
@@ -527,6 +587,9 @@ async def _resumed(writer: Writer, id: str, make: Callable[[Root], Subject], tem
         raise StoreError(f"Session {id} is not as it was made, and cannot be gone on with: {error}. It can be exported.") from error
     session = Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
     session.recall(view.get("drafts"))
+    # A full disk must not keep a session from being read: it is recorded when the session is next opened.
+    with suppress(StoreError):
+        await session.record_agreements()
     return session
 
 

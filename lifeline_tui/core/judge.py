@@ -1,16 +1,17 @@
 """What the machine says about a turn when it arrives: the parse, the grade and the facts of each attempt, as annotations.
 
 Written with the reply and never recomputed on opening (Law 6).  What is not certain is not scored: an incomplete reply's last
-block, an ambiguous or unlabelled reply are none of them wrong.
+block, an ambiguous or unlabelled reply are none of them wrong.  A call that failed made no attempt at what could not be read.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from .claims import claim_remarks
 from .grading import GRADER_VERSION, Grade, grade
-from .nodes import Assistant, Call, Part, PartKind, Remark, Reply, Status, User, plain
-from .replies import PARSER_VERSION, Action, Parsed, cut_base, parse, parse_batch, parse_self_score
+from .nodes import FAILED, Assistant, Call, Part, PartKind, Remark, Reply, Status, User, plain
+from .replies import PARSER_VERSION, Action, Parsed, cut_base, parse, parse_batch
 from .state import Attempt, State
 from .transcript import BASE, BASE_STOP
 
@@ -26,7 +27,7 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
         own = cut_base(text, BASE_STOP)
         complete, text = complete or len(own) < len(text), own  # what runs on past its turn has ended that turn
     if not asked:
-        return _claim(state, text) if complete else []
+        return claim_remarks(state, body, text if complete else None, branch)
     word = state.plan.lifeline_word
     if len(asked) == 1 and state.plan.presentation == "sequential":
         parsed = {asked[0].position: parse(text, word=word, complete=complete, position=asked[0].position)}
@@ -34,10 +35,14 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
         parsed = parse_batch(text, [attempt.position for attempt in asked], word=word, complete=complete)
     remarks: list[Remark] = []
     left = state.left or 0
+    failed = isinstance(body, Reply) and body.status in FAILED
     for attempt in asked:
         found = parsed[attempt.position]
-        facts = _facts(state, attempt, body, call, branch, found)
-        remarks.append(Remark("attempt", {**facts, "left": left}, attempt.puzzle.id))
+        facts = {**_facts(state, attempt, body, call, branch, found), "left": left}
+        if failed and found.action is Action.UNPARSED:
+            remarks.append(Remark("failed", facts, attempt.puzzle.id))
+            continue
+        remarks.append(Remark("attempt", facts, attempt.puzzle.id))
         left -= found.action is Action.LIFELINE and left > 0
         values = (str(found.action), found.answer, found.difficulty, found.confidence, list(found.flags))
         remarks += [
@@ -47,19 +52,6 @@ def judge(state: State, body: Reply | Assistant, call: Call | None, branch: str)
         ]
         remarks.append(Remark("grade", str(graded(attempt, found)), attempt.puzzle.id, version=GRADER_VERSION))
     return remarks
-
-
-def _claim(state: State, text: str) -> list[Remark]:
-    """What a reply to a self-score claims: {"count": n} and {"which": [positions]}, each where it was said."""
-    if state.last_part is None or state.last_part.via != "self-score":
-        return []
-    found = parse_self_score(text)
-    claim: dict[str, Any] = {}
-    if found.count is not None:
-        claim["count"] = found.count
-    if found.which is not None:
-        claim["which"] = list(found.which)
-    return [Remark("claim", claim, version=PARSER_VERSION)] if claim else []
 
 
 def graded(attempt: Attempt, found: Parsed) -> Grade:
@@ -75,7 +67,9 @@ def _facts(
     """What was the case when the attempt was made: fixed now, because later overrides change counted values only (Law 12)."""
     earlier = [a for a in state.attempts if not a.open]
     before = earlier[-1] if earlier else None
-    told = before.told[-1] if before and before.told else None
+    if before is not None and sum(a.reply == before.reply for a in earlier) > 1:
+        before = None  # the turn before held several, and none of them is the one before
+    told = state.exposure
     status = body.status if isinstance(body, Reply) else Status.COMPLETE
     if status is Status.COMPLETE and "truncated" in found.flags:
         status = Status.TRUNCATED
@@ -91,8 +85,8 @@ def _facts(
         "presentation": state.plan.presentation,
         "form": state.plan.form,
         "feedback_kind": state.plan.feedback.kind,
-        "prev_feedback_kind": told.kind if told else "none",
-        "prev_truthful": told.truthful if told else None,
+        "prev_feedback_kind": "+".join(told.newest) or "none",
+        "prev_truthful": told.newest_truthful,
         "prev_grade": before.grade if before else None,
         "status": str(status),
         "origin": "model" if isinstance(body, Reply) else str(body.how),
@@ -100,6 +94,7 @@ def _facts(
         "fork_group": call.group if call else "",
         "sample_index": call.sample_index if call else 0,
         "branch": branch,
+        **told.facts(),
     }
 
 

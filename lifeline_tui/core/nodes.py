@@ -54,6 +54,35 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+FAILED = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
+"""A call that ended so failed: what was not read of its reply was not attempted, and is no unread answer either."""
+
+
+class Cause(StrEnum):
+    """Why a reply did not end as an answer does: a closed list, so that nobody has to match sentences.  `Reply.cause` has the detail."""
+
+    NONE = ""
+    OPERATOR = "operator"
+    LEFT = "session-left"
+    STOPPED = "program-stopped"
+    KILLED = "program-killed"
+    LENGTH = "length"
+    NO_TEXT = "no-text"
+    FILTER = "content-filter"
+    CONNECT = "no-connection"
+    NETWORK = "network"
+    DEADLINE = "deadline"
+    HTTP = "http-error"
+    PROVIDER = "provider-error"
+    UNREADABLE = "unreadable"
+    NO_FINISH = "no-finish-reason"
+    NOT_SENT = "not-sent"
+    CHILD = "provider-process"
+    SCRIPT = "script"
+    SUBJECT = "subject-failed"
+    DAMAGED = "damaged-notebook"
+
+
 class Purpose(StrEnum):
     """Why a call was made."""
 
@@ -100,7 +129,8 @@ class Part:
 
     `via` is the intervention that made it.  An item holds its whole puzzle as `record`, its 1-based `position`, and the budget and
     score that the subject was shown or could infer when it was posed.  Feedback names the `reply` it is about, its kind in
-    `feedback` (verdict, reveal, praise, score, tell), and for a key what was `shown` and whether that was `truthful`.
+    `feedback` (verdict, reveal, praise, score, violation), and for a key what was `shown`, whether that was `truthful`, and whether
+    the answer `agrees` with it as that day's grader said: yes, no or unknown; empty where it was not recorded.
     `step` is the 0-based place in the plan's script of the action that made it.
     """
 
@@ -119,12 +149,19 @@ class Part:
     budget_shown: int | None = None
     score_shown: float | None = None
     step: int | None = None
+    agrees: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
     """The start of a context: the plan as a mapping, its puzzles in the order they will be posed, and the subject with its
-    parameters.  `why` says why it is a fresh context; empty for a session's first."""
+    parameters.  `why` says why it is a fresh context; empty for a session's first.
+
+    `seed` is the session's seed, from which every call's is derived; `item_seed` fixed the puzzles, their order, the fakes and the
+    order of the options (None: `seed` did).  What the item seed decided is stored, so that a later rule cannot move it:
+    `option_order` (answer-first or skip-first) and `planned_fakes` (puzzle → the fake that the plan shows for it).  `yoked` has, by
+    place, what another session was told there: correct (true) or incorrect.  `digests` are those of the plan, the pack and the templates.
+    """
 
     plan: Mapping[str, Any] = field(default_factory=dict)
     puzzles: tuple[Puzzle, ...] = ()
@@ -133,6 +170,16 @@ class Root:
     params: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     why: str = ""
+    item_seed: int | None = None
+    option_order: str = ""
+    planned_fakes: Mapping[str, str] | None = None
+    yoked: Mapping[str, bool] | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def items(self) -> int:
+        """The seed that fixed the puzzles, their order, the fakes and the order of the options."""
+        return self.seed if self.item_seed is None else self.item_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +223,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back.  `first_ms` and `total_ms` are milliseconds from the request to the first text and to the end."""
+    """What came back.  `first_ms` and `total_ms` are milliseconds from the request to the first text and to the end.  `cause_kind`
+    is a closed word, `cause` the sentence that goes with it."""
 
     spans: Spans = ()
     reasoning: str = ""
@@ -190,6 +238,7 @@ class Reply:
     total_ms: int | None = None
     retries: int = 0
     redacted: bool = False
+    cause_kind: Cause = Cause.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .puzzle import STRATA, Puzzle
 WORDS: Mapping[str, tuple[str, ...]] = {
     "presentation": ("sequential", "batch"),
     "form": ("block-last", "action-first", "free"),
-    "feedback.kind": ("none", "verdict", "reveal", "verdict+reveal", "praise", "score", "yoked"),
+    "feedback.kind": ("none", "verdict", "reveal", "verdict+reveal", "praise", "score", "coin", "yoked"),
     "feedback.shown": ("true", "fake", "mixed"),
     "feedback.turn": ("joined", "own"),
     "feedback.on_skip": ("same", "none"),
@@ -74,7 +74,8 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What the subject is told after an attempt.  `kind`: none, verdict, reveal, verdict+reveal, praise, score, yoked.
+    """What the subject is told after an attempt.  `kind`: none, verdict, reveal, verdict+reveal, praise, score, coin, yoked; a coin's
+    verdicts have nothing to do with the answers, and yoked ones repeat what the session `to` was told at each place.
     `shown`: true, fake or mixed (then an exact `fake_rate` of the items, chosen by the seed).  `turn`: joined or own.
     `on_skip`: same or none.  `delay`: attempts to wait."""
 
@@ -84,6 +85,7 @@ class Feedback:
     turn: str = "joined"
     on_skip: str = "same"
     delay: int = 0
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

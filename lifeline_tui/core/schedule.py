@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from math import floor
+
 from .chance import draw, pick
 from .nodes import Origin, Part
+from .plan import Plan
 from .puzzle import Puzzle
 from .state import SETTLED, Attempt, State
 from .turn import Phase
 from .wording import Templates, agrees, praise, reveal, score, verdict
 
 
-def shown_key(state: State, puzzle: Puzzle) -> str:
-    """The key that the plan shows for `puzzle`: the true one, or a fake; under `mixed`, an exact share of the puzzles get a fake.
+def plan_option_order(plan: Plan, seed: int) -> str:
+    """The order of ACTION's options: each order once in any two seeds that follow each other; empty where nothing is offered."""
+    return "" if plan.lifelines is None else ("answer-first", "skip-first")[seed % 2]
 
-    A puzzle without fakes is always shown its true key.
+
+def plan_fakes(plan: Plan, puzzles: Sequence[Puzzle], seed: int) -> Mapping[str, str]:
+    """Puzzle id → the fake that the plan shows for it; the others get their true key, and so does one that has no fakes.
+
+    Under `mixed` an exact share of those that have any.  Whether the first of them gets one is balanced over seeds that follow each
+    other (in pairs, so that it does not go with the order of the options), since a first fake is met with no other before it.
     """
+    feedback = plan.feedback
+    candidates = [puzzle for puzzle in puzzles if puzzle.fakes] if feedback.shown != "true" else []
+    faked = list(candidates)
+    if feedback.shown == "mixed" and candidates:
+        rate, pair = feedback.fake_rate, seed // 2
+        ranked = sorted(candidates[1:], key=lambda puzzle: draw(seed, "fake", puzzle.id))
+        count = round(rate * len(candidates))
+        first = floor((pair + 1) * rate) > floor(pair * rate)
+        if not ranked or count in (0, len(candidates)):
+            faked = candidates[:count]
+        else:
+            faked = [candidates[0], *ranked[: count - 1]] if first else ranked[:count]
+    return {puzzle.id: pick(puzzle.fakes, seed, "which fake", puzzle.id).value for puzzle in faked}
+
+
+def shown_key(state: State, puzzle: Puzzle) -> str:
+    """The key that the plan shows for `puzzle`: the true one, or the fake that was planned when the session was made."""
+    if state.root.planned_fakes is not None:
+        return state.root.planned_fakes.get(puzzle.id, puzzle.answer.value)
+    return _drawn_key(state, puzzle)
+
+
+def _drawn_key(state: State, puzzle: Puzzle) -> str:
+    """As the first version drew it, for sessions that have no planned fakes: they go on as they began."""
     feedback, seed = state.plan.feedback, state.root.seed
     faked = feedback.shown == "fake"
     if feedback.shown == "mixed":
@@ -38,7 +72,7 @@ def due(state: State, templates: Templates) -> tuple[Part, ...]:
         settled = [a for a in settled if a.outcome is not Phase.SKIPPED]
     if feedback.kind == "score":
         last = settled[-1] if settled else None
-        return (score(last, templates, state.score_shown),) if last is not None and not last.told else ()
+        return (score(last, templates, state.score_shown, state.score_true),) if last is not None and not last.told else ()
     return tuple(part for attempt in settled if not attempt.told for part in _about(state, attempt, templates))
 
 
@@ -46,8 +80,9 @@ def _about(state: State, attempt: Attempt, templates: Templates) -> list[Part]:
     kind = state.plan.feedback.kind
     parts: list[Part] = []
     answered = attempt.outcome is Phase.GRADED
-    if kind == "yoked":
-        return [verdict(attempt, templates, draw(state.root.seed, "yoked", attempt.position) < 0.5)] if answered else []
+    if kind in ("yoked", "coin"):
+        outcome = _outcome(state, attempt.position)
+        return [verdict(attempt, templates, outcome)] if answered and outcome is not None else []
     shown = shown_key(state, attempt.puzzle)
     if "verdict" in kind and answered and (correct := agrees(attempt, shown)) is not None:
         parts.append(verdict(attempt, templates, correct))
@@ -66,3 +101,23 @@ def _about(state: State, attempt: Attempt, templates: Templates) -> list[Part]:
     if kind == "praise" and answered and attempt.grade == "right":
         parts.append(praise(attempt, templates))
     return parts
+
+
+def _outcome(state: State, position: int) -> bool | None:
+    """What a verdict says that has nothing to do with the answer: what the session that this one is yoked to was told at this place
+    (None: nothing), or a coin's fall."""
+    if state.root.yoked is not None:
+        return state.root.yoked.get(str(position))
+    return draw(state.root.items, "yoked", position) < 0.5
+
+
+def outcomes(state: State) -> Mapping[str, bool]:
+    """What each place came to, as another session can be yoked to it: the verdict that was told, else the grade of the answer."""
+    found = {}
+    for attempt in state.counted:
+        told = next((each.shown for each in reversed(attempt.told) if each.kind == "verdict"), None)
+        if told is not None:
+            found[str(attempt.position)] = told == "correct"
+        elif attempt.grade in ("right", "wrong"):
+            found[str(attempt.position)] = attempt.grade == "right"
+    return found

@@ -44,3 +44,15 @@ def visible_line(text: str, limit: int = 200) -> str:
     """`visible()` text on one line of at most `limit` characters: for titles, notifications and one-line errors."""
     line = visible(text[: limit + 2]).replace("\n", " ⏎ ")  # no character becomes less than one
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+_MODEL_FILE = re.compile(r"\.(?:gguf|ggml|safetensors|bin|pt|pth|onnx|mlmodel)$", re.IGNORECASE)
+
+
+def last_part(name: str) -> str:
+    """A model's name as it may be published: of a path on somebody's machine only its last part, any other name as it is.
+
+    `org/model` is a name; an absolute path, a drive's letter, `~/…`, `./…` and what ends in a model file's suffix are paths.
+    """
+    path = name.startswith(("/", "\\", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", name) or _MODEL_FILE.search(name)
+    return re.split(r"[\\/]", name.rstrip("\\/"))[-1] or name if path else name

@@ -33,6 +33,8 @@ class Tree:
 
     def __init__(self, nodes: Iterable[Node] = (), notes: Iterable[Annotation] = ()) -> None:
         self.nodes: dict[str, Node] = {}
+        self.forks: dict[str, tuple[str, str]] = {}
+        """Branch → the branch that it left, and the node where; sessions of the first version did not record it."""
         self.children: dict[str | None, list[str]] = {}
         self.notes: dict[str, list[Annotation]] = {}
         for node in nodes:
@@ -46,6 +48,8 @@ class Tree:
 
     def annotate(self, note: Annotation) -> None:
         self.notes.setdefault(note.node, []).append(note)
+        if note.field == "fork" and isinstance(note.value, dict):
+            self.forks[str(note.value.get("branch"))] = (str(note.value.get("from")), note.node)
 
     def __getitem__(self, node: str) -> Node:
         return self.nodes[node]
@@ -74,6 +78,11 @@ class Tree:
     def siblings(self, node: str) -> list[str]:
         """`node` and those beside it."""
         return self.kids(self.nodes[node].parent)
+
+    def place(self, node: str) -> tuple[int, ...]:
+        """Where `node` stands, by counts alone: for each node from its root down, which of its siblings it is, the first being 0.
+        It does not hang on ids, so a run that does the same again meets the same places."""
+        return tuple(self.kids(here.parent).index(here.id) for here in self.above(node))[::-1]
 
     def newest_leaf(self, node: str) -> str:
         """The leaf reached from `node` by always taking the newest child."""

@@ -20,8 +20,10 @@ class Phase(StrEnum):
     AMBIGUOUS = "ambiguous"
     REFUSED = "refused"
     UNPARSED = "unparsed"
+    FAIL = "fail"
     GRADED = "graded"
     TOLD = "told"
+    FAILED = "failed"
 
 
 class Event(StrEnum):
@@ -34,6 +36,7 @@ class Event(StrEnum):
     BOTH = "both"
     REFUSAL = "refusal"
     UNPARSED = "unparsed"
+    FAIL = "fail"
     GRADE = "grade"
     TELL = "tell"
 
@@ -49,6 +52,7 @@ LAW: Mapping[Phase, Mapping[Event, Phase]] = {
         E.BOTH: P.AMBIGUOUS,
         E.REFUSAL: P.REFUSED,
         E.UNPARSED: P.UNPARSED,
+        E.FAIL: P.FAILED,
     },
     P.ANSWERED: {E.GRADE: P.GRADED},
     P.SKIPPED: {E.TELL: P.TOLD},
@@ -58,6 +62,7 @@ LAW: Mapping[Phase, Mapping[Event, Phase]] = {
     P.UNPARSED: {E.TELL: P.TOLD},
     P.GRADED: {E.TELL: P.TOLD},
     P.TOLD: {E.TELL: P.TOLD},
+    P.FAILED: {},
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .chance import draw
 from .grading import same
-from .nodes import Origin, Part, PartKind, Span, System
+from .nodes import Origin, Part, PartKind, Root, Span, System
 from .plan import Plan
 from .puzzle import Puzzle
 from .state import Attempt, State, tell
@@ -41,12 +41,17 @@ def plural(word: str) -> str:
     return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
-def labels(plan: Plan, seed: int) -> str:
-    """The lines that the form asks for.  The order of ACTION's options is counterbalanced over seeds."""
+def option_order(root: Root) -> str:
+    """The order in which ACTION's options are named; where it was not stored, as the first version drew it."""
+    return root.option_order or ("skip-first" if draw(root.seed, "options") < 0.5 else "answer-first")
+
+
+def labels(plan: Plan, order: str) -> str:
+    """The lines that the form asks for, ACTION's options in `order`."""
     lines = []
     if plan.lifelines is not None:
         options = ["ANSWER", plan.lifeline_word.upper()]
-        if draw(seed, "options") < 0.5:
+        if order == "skip-first":
             options.reverse()
         lines.append(f"ACTION: {' | '.join(options)}")
     lines.append("ANSWER: your answer")
@@ -57,7 +62,7 @@ def labels(plan: Plan, seed: int) -> str:
     return "\n".join(lines)
 
 
-def rules(plan: Plan, templates: Templates, count: int, seed: int) -> Part:
+def rules(plan: Plan, templates: Templates, root: Root) -> Part:
     """The opening part: what is played for, the budget if there is one, and the form of a reply."""
     score = plan.scoring
     one = "1 point" if score.right == 1 else f"{points(score.right)} points"
@@ -68,10 +73,10 @@ def rules(plan: Plan, templates: Templates, count: int, seed: int) -> Part:
         budget = lifelines(plan.lifelines, plan.lifeline_word)
         names.append(("rules/lifelines", {"lifelines": budget, "skip": points(score.skip)}))
     batch = plan.presentation == "batch"
-    names.append(("rules/batch" if batch else "rules/sequential", {"n": str(count)}))
+    names.append(("rules/batch" if batch else "rules/sequential", {"n": str(len(root.puzzles))}))
     if plan.form != "free" or batch:
         first = "rules/form-first" if plan.form == "action-first" else "rules/form"
-        names.append(("rules/form-batch" if batch else first, {"lines": labels(plan, seed)}))
+        names.append(("rules/form-batch" if batch else first, {"lines": labels(plan, option_order(root))}))
     parts = [part(templates, name, values, PartKind.RULES, "next") for name, values in names]
     spans: list[Span] = []
     for each in parts:
@@ -134,7 +139,9 @@ def reveal(attempt: Attempt, templates: Templates, shown: str, *, via: str, auth
         values["i"] = str(attempt.position)
     made = part(templates, "interventions/reveal-item" if numbered else "interventions/reveal", values, PartKind.FEEDBACK, via)
     truthful = bool(same(attempt.puzzle.answer, attempt.puzzle.answer.value, shown))
-    return _about(made, attempt, "reveal", shown, truthful)
+    said = agrees(attempt, shown) if attempt.answer is not None else None
+    recorded = {True: "yes", False: "no", None: "unknown"}[said]
+    return replace(_about(made, attempt, "reveal", shown, truthful), agrees=recorded)
 
 
 def agrees(attempt: Attempt, shown: str | None) -> bool | None:
@@ -159,9 +166,10 @@ def praise(attempt: Attempt, templates: Templates) -> Part:
     return _about(made, attempt, "praise", None, None)
 
 
-def score(attempt: Attempt, templates: Templates, total: float) -> Part:
+def score(attempt: Attempt, templates: Templates, total: float, true: float) -> Part:
+    """Tells the score `total`, which is untrue where the verified keys give another."""
     made = part(templates, "interventions/score", {"score": points(total)}, PartKind.FEEDBACK, "score")
-    return _about(made, attempt, "score", points(total), None)
+    return _about(made, attempt, "score", points(total), total == true)
 
 
 def violation(attempt: Attempt, templates: Templates, word: str) -> Part:

@@ -17,6 +17,7 @@ from ..store.database import BESIDE
 
 FORMATS = {
     "attempts-csv": "attempts_csv",
+    "claims-csv": "claims_csv",
     "session-jsonl": "session_jsonl",
     "markdown": "markdown",
 }

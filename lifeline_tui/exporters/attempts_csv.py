@@ -1,23 +1,24 @@
 """The attempts table: one row per (reply, puzzle), shared prefixes counted once.  It is the view `v_attempts` as it stands.
 
-A cell that a spreadsheet would take for a formula gets a leading apostrophe; session-jsonl has the exact text.
+A call that failed before anything could be read is no attempt and has no row; `v_calls` has it.
 """
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
-from ..core.text import visible
 from ..store import Reader
+from .table import write_rows
 
 BLIND = frozenset(
     {
         *("model_requested", "model_returned", "arm", "plan", "params", "cost", "finish_reason_raw", "branch", "via"),
         *("key", "shown_answer", "truthful", "shown_in", "feedback_kind", "prev_feedback_kind", "prev_truthful"),
         *("grade", "graded_by", "machine_grade", "prev_grade", "score", "score_shown", "n_fake_ancestors", "first_fake_depth"),
+        *("n_untrue_above", "last_verdict", "last_verdict_truthful", "last_key_truthful", "last_praise", "last_score"),
+        *("last_verdict_puzzle", "last_key_puzzle", "last_praise_puzzle", "last_score_puzzle", "last_feedback_puzzle"),
+        *("persona", "scoring", "feedback_plan", "plan_digest", "templates_digest", "rules_edited"),
     }
 )
 """What a rater must not see in a first pass: the subject, the arm, and what was right.  That a subject is simulated is always said."""
@@ -35,9 +36,9 @@ COLUMNS = {
     "presentation": "sequential or batch",
     "form": "where the labelled lines were asked for: block-last, action-first, free",
     "feedback_kind": "the feedback that the plan gives",
-    "prev_feedback_kind": "the feedback given on the attempt before, on this path; none where none was",
-    "prev_truthful": "whether that was true: 1, 0, or empty",
-    "prev_grade": "how the attempt before was graded",
+    "prev_feedback_kind": "the kinds of feedback in the last turn above that gave any, joined with +; none where none did",
+    "prev_truthful": "whether all of that was true: 1, 0, or empty where none of it is true or false",
+    "prev_grade": "how the attempt before was graded; empty where the turn before held several",
     "prediction": "the operator's call before the step, if any",
     "pack": "the pack that the puzzle came from",
     "family": "the puzzle's family",
@@ -69,10 +70,10 @@ COLUMNS = {
     "n_fake_ancestors": "fake keys shown above it",
     "first_fake_depth": "depth (root 0) of the first turn above it that showed a fake",
     "origin": "who wrote the turn: model; else forged, edited, imported, …",
-    "status": "how the reply ended, for this puzzle",
+    "status": "how the reply ended, for this puzzle; of a call that failed, only what was read before has a row",
     "finish_reason_raw": "the provider's own word",
     "model_requested": "the subject's name",
-    "model_returned": "the name that the provider answered with",
+    "model_returned": "the name that the provider answered with; of a path on its machine only the last part (session-jsonl has all)",
     "simulated": "1 for an embedded or scripted subject, which proves nothing about models",
     "params": "sampling parameters as sent, JSON",
     "tokens_in": "tokens of the whole request: in a batch repeated on each row of the reply",
@@ -85,27 +86,44 @@ COLUMNS = {
     "plan": "the session's plan",
     "arm": "the plan of this context's root",
     "seed": "the session's seed",
+    "standing": "1 where a branch holds the attempt and no later try on such a path took its place, else 0",
+    "superseded_by": "the reply that took its place, if one did",
+    "n_siblings_discarded": "other tries at this puzzle in the same place that no branch holds any more (asked again, or taken back)",
+    "trunk": "1 on the path of the branch main as it stands: its standing rows are what `run --json` adds up",
+    "above_node_id": "the reply that made the attempt before, on this path; v_branches.last_attempt begins the chain of a branch",
+    "turn_id": "the user turn that posed the puzzle",
+    "depth": "depth of the reply (root 0)",
+    "n_operator_turns_above": "user turns above it that hold words of the operator's own: written, edited, or a typed key",
+    "operator_chars_above": "characters of those words",
+    "rules_edited": "1 where the rules of the plan do not stand above as the plan has them",
+    "n_untrue_above": "untrue statements above it: fake keys, false verdicts, false scores",
+    "last_verdict": "the last verdict above it: correct or incorrect",
+    "last_verdict_truthful": "whether that was true",
+    "last_verdict_puzzle": "the puzzle that it was about",
+    "last_key_truthful": "whether the last key shown above it was the true one",
+    "last_key_puzzle": "the puzzle that it was about",
+    "last_praise": "1 where the subject was praised above",
+    "last_praise_puzzle": "for which puzzle last",
+    "last_score": "the last score that it was told",
+    "last_score_puzzle": "after which puzzle",
+    "last_feedback_puzzle": "the puzzle of the newest feedback of any kind",
+    "persona": "the system prompt's persona; none where nothing is sent",
+    "scoring": "points for right, wrong and skip, and whether it is said that there is no penalty, JSON",
+    "option_order": "which of ACTION's options is named first: answer-first or skip-first; empty where there is one, or in old sessions",
+    "feedback_plan": "the feedback that the plan gives, in full, JSON",
+    "plan_digest": "SHA-256 of the plan as it was run; empty in old sessions",
+    "pack_digest": "SHA-256 of the whole pack; empty in old sessions",
+    "templates_digest": "SHA-256 of the names and versions of all templates; empty in old sessions",
+    "parser_version": "the parser that read the reply",
+    "grader_version": "the grader that graded it",
+    "run_status": "how the last run of the plan in this context ended: complete, partial, failed; started where it was killed; "
+    "empty where it was played by hand",
+    "item_seed": "the seed that chose puzzles, order, fakes and the order of the options",
+    "call_seed": "the sampling seed that was sent with this call; empty where the backend takes none",
 }
 """Column → what it holds: the dictionary that ships with the table."""
 
 
 def export(store: Reader, sessions: Sequence[str], out: TextIO, blind: bool) -> None:
     """Rows in the order they were made, session after session."""
-    writer = csv.writer(out, lineterminator="\n")
-    names = [name for name in COLUMNS if not (blind and name in BLIND)]
-    writer.writerow(names)
-    for session in sessions:
-        found = store.connection.execute(f"SELECT {', '.join(names)} FROM v_attempts WHERE session = ?", (session,))
-        writer.writerows([_cell(value) for value in row] for row in found)
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = visible(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _number(text) else text
-
-
-def _number(text: str) -> bool:
-    """A negative number is no formula."""
-    return re.fullmatch(r"-[0-9]+(\.[0-9]+)?", text) is not None
+    write_rows(store, sessions, out, "v_attempts", [name for name in COLUMNS if not (blind and name in BLIND)])

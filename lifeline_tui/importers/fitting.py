@@ -20,6 +20,11 @@ VALUES: Mapping[str, tuple[type, ...]] = {
     "attempt": (dict,),
     "feedback": (dict,),
     "claim": (dict,),
+    "failed": (dict,),
+    "claim_facts": (dict,),
+    "agrees": (dict,),
+    "fork": (dict,),
+    "run": (dict,),
     "flags": (list,),
     "action": (str,),
     "grade": (str,),
@@ -42,6 +47,11 @@ def check_body(kind: Kind, data: Mapping[str, Any], actions: Actions | None = No
     if kind in (Kind.ROOT, Kind.CALL):
         _check_sampling(data.get("params", {}), "body.params")
     if kind is Kind.ROOT:
+        for name in ("planned_fakes", "digests"):
+            if any(not isinstance(value, str) for value in (data.get(name) or {}).values()):
+                raise ValueError(f"body.{name} must hold texts")
+        if any(type(value) is not bool for value in (data.get("yoked") or {}).values()):
+            raise ValueError("body.yoked must say true or false of each place")
         plan = data.get("plan", {})
         _check(Plan, plan, "body.plan")
         _check_plan(from_data(Plan, plan), actions)
@@ -51,7 +61,7 @@ def check_value(field: str, value: Any) -> None:
     """Raises ValueError for an annotation whose value is not of its field's type."""
     if field in VALUES and (type(value) is bool or not isinstance(value, VALUES[field])):
         raise ValueError(f"{field} has a value of another type")
-    if field == "attempt" and type(value.get("left")) is not int:
+    if field in ("attempt", "failed") and type(value.get("left")) is not int:
         raise ValueError("left of an attempt must be a whole number")
     if field == "claim":
         which = value.get("which", [])

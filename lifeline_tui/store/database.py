@@ -110,13 +110,14 @@ def _uri(path: Path, query: str) -> str:
     return f"{path.absolute().as_uri()}?{query}"
 
 
-def _check_schema(conn: sqlite3.Connection, path: Path, *, writing: bool) -> None:
-    """Raises StoreError unless all that is read from is what we made, and, for writing, all that guards it and nothing else."""
+def _check_schema(conn: sqlite3.Connection, path: Path, *, writing: bool, views: bool = True) -> None:
+    """Raises StoreError unless all that is read from is what we made, and, for writing, all that guards it and nothing else.  Of an
+    older version, which has other `views`, those are not looked at: they are made anew."""
     stored = {
         name: (kind, table, sql or "")
         for kind, name, table, sql in conn.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
     }
-    ours = READ | VIEWS | (TRIGGERS if writing else {})
+    ours = READ | (VIEWS if views else {}) | (TRIGGERS if writing else {})
     other = next((name for name, sql in ours.items() if name not in stored or stored[name][2].strip() != sql), "")
     if not other and writing:
         triggers = (name for name, (kind, table, _) in stored.items() if kind == "trigger" and table in READ)
@@ -163,9 +164,11 @@ class Database:
             if _version(conn, self.path) < VERSION:
                 with self.lock.held():
                     # Another process may have been first.
-                    if _version(conn, self.path) < VERSION:
+                    if (version := _version(conn, self.path)) < VERSION:
                         from .migrations import migrate
 
+                        if version:
+                            _check_schema(conn, self.path, writing=True, views=False)
                         os.chmod(self.path, 0o600)
                         migrate(conn)
             if conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":

@@ -22,6 +22,14 @@ def m001_first(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m002_what_was_told_and_claimed(db: Database) -> None:
+    """New columns and `v_claims`: views only, no row is touched."""
+    for name, statement in VIEWS.items():
+        db.conn.execute(f"DROP VIEW IF EXISTS {name}")
+        db.conn.execute(statement)
+
+
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring the file up to date.  The caller holds the side lock.  A kill at any moment leaves the file as it was."""
     conn.execute("BEGIN IMMEDIATE")

@@ -1,9 +1,11 @@
-"""The four views that Datasette, DuckDB and the exporters read: plain joins, one session of them fast in a large file.
+"""The five views that Datasette, DuckDB and the exporters read: plain joins, one session of them fast in a large file.
 
 `clean` stands for `body` where the raw JSON holds lone surrogates or NULs, so that no row is unreadable to another program.
 An attempt's facts were fixed by the machine when its reply was written; whatever else is said of it is the effective annotation:
 the operator's beats the machine's, then the highest seq wins (Law 6).  A field left out of a body has its default.
 Views hold no data: a change to one is a migration that drops it and makes it anew.
+
+Whether an attempt stands is worked out from the tips of the branches, never stored: a moved tip cannot leave a stale mark behind.
 """
 
 from __future__ import annotations
@@ -36,6 +38,75 @@ def _of(node: str, path: str, default: str = "") -> str:
     return f"coalesce({value}, {default})" if default else value
 
 
+def _live(node: str) -> str:
+    """Whether a branch holds `node`: from the tips up, no farther than where it stands."""
+    return (
+        "EXISTS (WITH RECURSIVE up(id, parent, depth) AS ("
+        "SELECT t.id, t.parent, t.depth FROM branches b JOIN nodes t ON t.id = b.tip"
+        f" WHERE b.session = {node}.session AND t.depth >= {node}.depth"
+        f" UNION SELECT m.id, m.parent, m.depth FROM up JOIN nodes m ON m.id = up.parent WHERE up.depth > {node}.depth"
+        f") SELECT 1 FROM up WHERE up.id = {node}.id)"
+    )
+
+
+def _below(top: str, node: str) -> str:
+    """Whether `node` stands under `top`."""
+    return (
+        "EXISTS (WITH RECURSIVE up(id, parent, depth) AS ("
+        f"SELECT m.id, m.parent, m.depth FROM nodes m WHERE m.id = {node}.parent"
+        f" UNION ALL SELECT m.id, m.parent, m.depth FROM up JOIN nodes m ON m.id = up.parent WHERE up.depth > {top}.depth"
+        f") SELECT 1 FROM up WHERE up.id = {top}.id)"
+    )
+
+
+def _attempt_above(node: str) -> str:
+    """The nearest reply above `node` that made an attempt."""
+    return (
+        "(WITH RECURSIVE up(id, parent) AS ("
+        f"SELECT m.id, m.parent FROM nodes m WHERE m.id = {node}.parent"
+        " UNION ALL SELECT m.id, m.parent FROM up JOIN nodes m ON m.id = up.parent"
+        ") SELECT up.id FROM up WHERE EXISTS (SELECT 1 FROM annotations h WHERE h.node = up.id AND h.field = 'attempt') LIMIT 1)"
+    )
+
+
+_OTHERS = (
+    "FROM (SELECT DISTINCT h.node FROM annotations h WHERE h.session = a.session AND h.field = 'attempt' AND h.puzzle IS a.puzzle)"
+    " g JOIN nodes k ON k.id = g.node WHERE k.id <> r.id"
+)
+# A later try below it on a path that a branch still holds; of a discarded one, the try that took its place.
+_SUPERSEDED = (
+    f"CASE WHEN {_live('r')}"
+    f" THEN (SELECT k.id {_OTHERS} AND k.depth > r.depth AND {_below('r', 'k')} AND {_live('k')} ORDER BY k.depth, k.seq DESC LIMIT 1)"
+    f" ELSE (SELECT k.id {_OTHERS} AND {_attempt_above('k')} IS {_attempt_above('r')} AND {_live('k')} ORDER BY k.seq DESC LIMIT 1)"
+    " END"
+)
+_TRUNK = (
+    "EXISTS (WITH RECURSIVE up(id, parent, depth) AS ("
+    "SELECT t.id, t.parent, t.depth FROM branches b JOIN nodes t ON t.id = b.tip WHERE b.session = r.session AND b.name = 'main'"
+    " UNION ALL SELECT m.id, m.parent, m.depth FROM up JOIN nodes m ON m.id = up.parent WHERE up.depth > r.depth"
+    ") SELECT 1 FROM up WHERE up.id = r.id)"
+)
+_RUN = (
+    "(SELECT json_extract(coalesce(e.clean, e.value), '$.status') FROM annotations e WHERE e.node = r.root AND e.field = 'run'"
+    " AND e.by = 'machine' ORDER BY e.seq DESC, e.id DESC LIMIT 1)"
+)
+
+
+def _settings(of: str, fields: dict[str, str]) -> str:
+    """A part of the root's plan as one JSON object, what is left out of it at its default."""
+    pairs = ", ".join(f"'{name}', {_of('o', f'plan.{of}.{name}', default)}" for name, default in fields.items())
+    return f"json_object({pairs})"
+
+
+_SCORING = {"right": "1", "wrong": "0", "skip": "0", "say_no_penalty": "0"}
+_FEEDBACK = {
+    **{"kind": "'none'", "shown": "'true'", "fake_rate": "0.5", "turn": "'joined'", "on_skip": "'same'", "delay": "0", "to": "''"},
+}
+_TOLD_ABOVE = (
+    *("n_operator_turns_above", "operator_chars_above", "rules_edited", "n_untrue_above"),
+    *("last_verdict", "last_verdict_truthful", "last_verdict_puzzle", "last_key_truthful", "last_key_puzzle", "last_praise"),
+    *("last_praise_puzzle", "last_score", "last_score_puzzle", "last_feedback_puzzle"),
+)
 _FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", "score_shown")
 _STATED = ("action", "answer", "difficulty", "confidence", "flags")
 _ITEM = "json_extract(p.value, '$.record.{}')"
@@ -94,6 +165,26 @@ _ATTEMPTS: dict[str, str] = {
     "plan": "s.plan",
     "arm": _of("o", "plan.name", "s.plan"),
     "seed": _of("o", "seed", "0"),
+    "standing": f"{_live('r')} AND {_SUPERSEDED} IS NULL",
+    "superseded_by": _SUPERSEDED,
+    "n_siblings_discarded": f"(SELECT count(*) {_OTHERS} AND {_attempt_above('k')} IS {_attempt_above('r')} AND NOT {_live('k')})",
+    "trunk": _TRUNK,
+    "above_node_id": _attempt_above("r"),
+    "turn_id": _fact("item"),
+    "depth": "r.depth",
+    **{name: _fact(name) for name in _TOLD_ABOVE},
+    "persona": _of("o", "plan.persona", "'none'"),
+    "scoring": _settings("scoring", _SCORING),
+    "option_order": _of("o", "option_order"),
+    "feedback_plan": _settings("feedback", _FEEDBACK),
+    "plan_digest": _of("o", "digests.plan"),
+    "pack_digest": _of("o", "digests.pack"),
+    "templates_digest": _of("o", "digests.templates"),
+    "parser_version": _best("action", "e.version", by="'machine'"),
+    "grader_version": _best("grade", "e.version", by="'machine'"),
+    "run_status": _RUN,
+    "item_seed": f"coalesce({_of('o', 'item_seed')}, {_of('o', 'seed', '0')})",
+    "call_seed": _of("c", "params.seed"),
 }
 ATTEMPT_COLUMNS = tuple(_ATTEMPTS)
 
@@ -109,7 +200,53 @@ LEFT JOIN nodes i ON i.id = {_fact("item")}
 LEFT JOIN json_each(coalesce(i.clean, i.body), '$.parts') p
     ON json_extract(p.value, '$.record') IS NOT NULL
     AND coalesce(json_extract(p.value, '$.puzzle'), json_extract(p.value, '$.record.id')) = a.puzzle
-WHERE a.field = 'attempt' AND a.by IN ('machine', 'operator') AND a.id = {_BEST_ATTEMPT}"""
+WHERE a.field = 'attempt' AND a.by IN ('machine', 'operator') AND a.id = {_BEST_ATTEMPT}
+    AND NOT ({_of("r", "status", "'complete'")} IN ('error', 'cancelled', 'interrupted')
+        AND coalesce({_best("action", _VALUE)}, 'unparsed') = 'unparsed')"""
+
+_CLAIM = (
+    "(SELECT {} FROM annotations e WHERE e.node = r.id AND e.puzzle IS NULL AND e.field = '{}' AND e.by IN ('machine', 'operator')"
+    " ORDER BY e.by = 'operator' DESC, e.seq DESC, e.id DESC LIMIT 1)"
+)
+
+
+def _claimed(path: str) -> str:
+    return _CLAIM.format(f"json_extract(coalesce(e.clean, e.value), '$.{path}')", "claim")
+
+
+def _claim_fact(name: str) -> str:
+    return _CLAIM.format(f"json_extract(coalesce(e.clean, e.value), '$.{name}')", "claim_facts")
+
+
+_CLAIMS: dict[str, str] = {
+    "session": "r.session",
+    "node_id": "r.id",
+    **{name: _claim_fact(name) for name in ("branch", "via", "wording", "question", "n_asked", "puzzles", "positions")},
+    "claimed": f"coalesce({_claimed('count')}, json_array_length({_claimed('which')}))",
+    "which": _claimed("which"),
+    **{name: _claim_fact(name) for name in ("n_told", "told_puzzles", "matches_shown", "right_true", "own_committed", "answers")},
+    **{name: _claim_fact(name) for name in ("own_matches_shown", "own_right", "own_skipped", "own_unread", "shares_context_with")},
+    "standing": _live("r"),
+    "plan": "s.plan",
+    "arm": _of("o", "plan.name", "s.plan"),
+    "seed": _of("o", "seed", "0"),
+    "call_seed": _of("c", "params.seed"),
+    "model_requested": f"coalesce({_of('c', 'model')}, {_of('o', 'model')})",
+    "simulated": f"CASE WHEN c.id IS NULL THEN s.simulated ELSE {_of('c', 'simulated', '0')} END",
+    "origin": "CASE r.kind WHEN 'assistant' THEN " + _of("r", "how", "'forged'") + " ELSE 'model' END",
+    "n_forged_ancestors": "r.forged_above",
+    "n_fake_ancestors": "r.fakes_above",
+    "parser_version": _CLAIM.format("e.version", "claim"),
+    "status": _of("r", "status", "'complete'"),
+    "at": "r.at",
+}
+CLAIM_COLUMNS = tuple(_CLAIMS)
+_CLAIMS_FROM = """
+FROM (SELECT DISTINCT session, node FROM annotations WHERE field IN ('claim', 'claim_facts')) q
+JOIN nodes r ON r.id = q.node AND r.session = q.session AND r.copied_from IS NULL
+JOIN sessions s ON s.id = r.session
+LEFT JOIN nodes o ON o.id = r.root
+LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'"""
 
 _MESSAGES = """
 SELECT n.session, n.id AS node_id, n.parent AS parent_id, n.root AS root_id, n.depth, n.seq, n.kind,
@@ -141,6 +278,8 @@ _CALLS: dict[str, str] = {
     "dropped": _of("c", "dropped"),
     "status": f"CASE WHEN r.id IS NOT NULL THEN {_of('r', 'status', chr(39) + 'complete' + chr(39))} END",
     "cause": _of("r", "cause"),
+    "cause_kind": _of("r", "cause_kind"),
+    "call_seed": _of("c", "params.seed"),
     "finish_reason_raw": _of("r", "finish_raw"),
     "tokens_in": _of("r", "usage.input"),
     "tokens_out": _of("r", "usage.output"),
@@ -155,9 +294,16 @@ _CALLS: dict[str, str] = {
     "replied_at": "r.at",
 }
 
-_BRANCHES = """
+_FORK = (
+    "(SELECT {} FROM annotations e WHERE e.session = b.session AND e.field = 'fork'"
+    " AND json_extract(coalesce(e.clean, e.value), '$.branch') = b.name ORDER BY e.seq DESC, e.id DESC LIMIT 1)"
+)
+_BRANCHES = f"""
 SELECT b.session, s.title, b.name, b.tip, t.kind AS tip_kind, t.root AS root_id, t.depth, t.forged_above AS n_forged_ancestors,
-    t.fakes_above AS n_fake_ancestors, t.first_fake_depth, s.plan, s.model, s.simulated, t.at
+    t.fakes_above AS n_fake_ancestors, t.first_fake_depth, s.plan, s.model, s.simulated, t.at,
+    {_FORK.format("json_extract(coalesce(e.clean, e.value), '$.from')")} AS forked_from, {_FORK.format("e.node")} AS forked_at,
+    CASE WHEN EXISTS (SELECT 1 FROM annotations h WHERE h.node = t.id AND h.field = 'attempt') THEN t.id
+        ELSE {_attempt_above("t")} END AS last_attempt
 FROM branches b JOIN sessions s ON s.id = b.session JOIN nodes t ON t.id = b.tip"""
 
 
@@ -169,6 +315,7 @@ def _view(name: str, columns: dict[str, str], rest: str) -> str:
 VIEWS: dict[str, str] = {
     "v_attempts": _view("v_attempts", _ATTEMPTS, _ATTEMPTS_FROM),
     "v_messages": f"CREATE VIEW v_messages AS {_MESSAGES}",
+    "v_claims": _view("v_claims", _CLAIMS, _CLAIMS_FROM),
     "v_calls": _view(
         "v_calls", _CALLS, "\nFROM nodes c LEFT JOIN nodes r ON r.parent = c.id AND r.kind = 'reply' WHERE c.kind = 'call'"
     ),
