@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from .core.nodes import Origin, Reply, Span, Status
+from .core.nodes import Cause, Origin, Reply, Span, Status
 from .store import Store, StoreError
 from .subjects.protocol import Delta, End, Request, Retry, Subject
 
@@ -108,33 +108,34 @@ class Asking:
         self.partial = Partial(call, time.monotonic())
         self._subject, self._write, self._listen = subject, writer, listen
         self._reader: asyncio.Task[End] | None = None
-        self._cancelled = ""
+        self._cancelled: tuple[str, Cause] | None = None
 
     async def reply(self, request: Request) -> tuple[Reply, BaseException | None]:
         """The reply, and what must be raised once it is stored: the subject's own fault, or the end of this task."""
         saver = asyncio.create_task(self._checkpoints())
         self._reader = asyncio.create_task(self._read(request))
-        if self._cancelled:
+        if self._cancelled is not None:
             self._reader.cancel()
         failure: BaseException | None = None
         try:
             end = await self._reader
         except asyncio.CancelledError as stopped:
             await asyncio.wait({self._reader})
-            end = End(Status.CANCELLED, self._cancelled or STOPPED)
+            cause, kind = self._cancelled or (STOPPED, Cause.STOPPED)
+            end = End(Status.CANCELLED, cause, cause_kind=kind)
             task = asyncio.current_task()
             failure = stopped if task is not None and task.cancelling() else None
         except Exception as error:
-            end = End(Status.ERROR, f"the subject failed: {type(error).__name__}: {error}")
+            end = End(Status.ERROR, f"the subject failed: {type(error).__name__}: {error}", cause_kind=Cause.SUBJECT)
             failure = error
         finally:
             saver.cancel()
             await asyncio.wait({saver})
         return self._closed(end), failure
 
-    def cancel(self, cause: str = STOPPED) -> None:
+    def cancel(self, cause: str = STOPPED, kind: Cause = Cause.STOPPED) -> None:
         """Stops the stream, or keeps it from beginning, for a `cause` that the reply will name."""
-        self._cancelled = self._cancelled or cause
+        self._cancelled = self._cancelled or (cause, kind)
         if self._reader is not None:
             self._reader.cancel()
 
@@ -154,7 +155,7 @@ class Asking:
                         self._listen(Waiting(partial.call, event))
                     case End():
                         return event
-        return End(Status.ERROR, "the subject stopped without saying how it ended")
+        return End(Status.ERROR, "the subject stopped without saying how it ended", cause_kind=Cause.SUBJECT)
 
     async def _checkpoints(self) -> None:
         """Saves what has arrived, a few times a second, for as long as it streams."""
@@ -172,14 +173,16 @@ class Asking:
     def _closed(self, end: End) -> Reply:
         partial = self.partial
         text, reasoning = "".join(partial.text), "".join(partial.reasoning)
-        status, cause = end.status, end.cause
+        status, cause, kind = end.status, end.cause, end.cause_kind
         if status is Status.COMPLETE and not text:
             status, cause = Status.EMPTY, cause or "the subject ended its turn without any text"
+            kind = kind or Cause.NO_TEXT
         return Reply(
             spans=(Span(text, Origin.MODEL),) if text else (),
             reasoning=reasoning,
             status=status,
             cause=cause,
+            cause_kind=Cause(kind),
             finish_raw=end.finish_raw,
             model_returned=end.model,
             fingerprint=end.fingerprint,

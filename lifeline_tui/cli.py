@@ -58,11 +58,17 @@ def open_(session: str | None, plan: str | None, model: str | None, api_base: st
 
 
 @cli.command(**sample("lifeline run lifelines-10 --model sim/anxious --seed 1 --json"))
-@click.argument("plan")
+@click.argument("plan", required=False)
+@click.option("--resume", metavar="SESSION", help="Go on with the run of this session where it stopped.")
 @click.option("--model", help="The subject (default: the config's, else sim/anxious).")
 @click.option("--api-base", default="", metavar="URL", help="Where an OpenAI-shaped or local server answers.")
 @click.option("--repeats", type=click.IntRange(1, 10_000), default=1, help="Sessions to run, with seeds seed, seed + 1, …")
 @click.option("--seed", type=click.IntRange(0), help="First seed (default: the plan's).")
+@click.option(
+    "--item-seed",
+    type=click.IntRange(0),
+    help="Hold the items fixed: puzzles, order, fakes and order of options (default: each seed).",
+)
 @click.option("--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="Sessions at a time.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N puzzles.")
 @click.option("--first-token-timeout", type=click.FloatRange(0.01), metavar="S", help="Seconds to the first text.")
@@ -71,24 +77,44 @@ def open_(session: str | None, plan: str | None, model: str | None, api_base: st
 @click.option("--retries", type=click.IntRange(0, 20), metavar="N", help="Retries before the first text.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run on stdout.")
 @db_option
-def run(plan: str, model: str | None, api_base: str, db: str | None, as_json: bool, **options: Any) -> None:
-    """Run a plan without hands: one session per repeat."""
-    from .headless import run_plan
+def run(
+    plan: str | None, resume: str | None, model: str | None, api_base: str, db: str | None, as_json: bool, **options: Any
+) -> None:
+    """Run a plan without hands: one session per repeat.  Or go on with a run that stopped: --resume SESSION."""
+    from .headless import resume_run, run_plan
+
+    if (plan is None) == (resume is None):
+        raise click.UsageError("Name a plan to run, or a session to go on with: --resume SESSION.")
 
     with answering():
         config = load_config()
         deadlines = _deadlines(config.deadlines, options)
         lab = Lab(config, database(config, db), paced=False, deadlines=deadlines)
-        model = model or config.model or "sim/anxious"
         tell = put if as_json else say_result
+        if resume is not None:
+            _only_resume(model, options)
+            result = asyncio.run(resume_run(lab, resume, api_base=api_base))
+            tell(result)
+            sys.exit(0 if result["status"] == "complete" else 1)
+        assert plan is not None
+        model = model or config.model or "sim/anxious"
         results = asyncio.run(run_plan(lab, plan, model, api_base=api_base, tell=tell, **options))
     sys.exit(0 if all(result["status"] == "complete" for result in results) else 1)
+
+
+def _only_resume(model: str | None, options: dict[str, Any]) -> None:
+    """Raises UsageError for an option that says what a session already is."""
+    given = {"--model": model, **{f"--{name.replace('_', '-')}": options[name] for name in ("seed", "item_seed", "limit")}}
+    given["--repeats"] = options["repeats"] if options["repeats"] != 1 else None
+    if said := [name for name, value in given.items() if value is not None]:
+        raise click.UsageError(f"A session that is gone on with keeps its own {', '.join(said)}: leave that out.")
 
 
 def say_result(result: dict[str, Any]) -> None:
     say(
         f"{result['plan']} on {result['model']}{' (simulated)' if result['simulated'] else ''}, seed {result['seed']}: "
-        f"{result['status']}, {result['right']} right, {result['wrong']} wrong, {result['lifelines_used']} lifelines of "
+        f"{result['status']}, {result['right']} right, {result['wrong']} wrong, "
+        f"{'' if not result['unread'] else str(result['unread']) + ' unread, '}{result['lifelines_used']} lifelines of "
         f"{result['lifelines_offered'] if result['lifelines_offered'] is not None else 'none offered'}, session {result['session']}"
     )
 

@@ -196,8 +196,10 @@ def _capabilities(entry: Entry) -> dict[str, Any]:
         known["params"] = entry.list_of_text("params")
     if entry.has("note"):
         known["note"] = entry.text("note")
-    # So that an unknown field is told from these five, whichever of them are written.
-    entry.taken.update(("chat", "params", "reasoning", "prefill", "note"))
+    if entry.has("context"):
+        known["context"] = entry.integer("context", 1, 1_000_000_000)
+    # So that an unknown field is told from these six, whichever of them are written.
+    entry.taken.update(("chat", "params", "reasoning", "prefill", "note", "context"))
     return known
 
 

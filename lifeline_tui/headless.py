@@ -20,11 +20,12 @@ from .core.transcript import call_digest
 from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
+from .reading import MAIN
 from .script import broken
 from .session import Session
 from .store import Reader, StoreError
 from .store import Session as Row
-from .subjects.protocol import Deadlines, Delta, End, Request, Retry
+from .subjects.protocol import Capabilities, Deadlines, Delta, End, Request, Retry
 
 
 async def run_plan(
@@ -35,38 +36,32 @@ async def run_plan(
     api_base: str,
     repeats: int,
     seed: int | None,
+    item_seed: int | None = None,
     concurrency: int,
     limit: int | None,
     tell: Callable[[dict[str, Any]], None] = lambda result: None,
 ) -> list[dict[str, Any]]:
-    """Runs `repeats` sessions of a plan, seeds counting up; returns one summary each, in the order of their seeds.  `tell` gets each
-    as soon as it and all before it are there, so that what is done is known even if the rest is stopped."""
+    """Runs `repeats` sessions of a plan, seeds counting up, all with the items of `item_seed` where one is given; returns one summary
+    each, in the order of their seeds.  `tell` gets each as soon as it and all before it are there, so that what is done is known even
+    if the rest is stopped."""
     first = lab.plan(plan)[0].seed if seed is None else seed
     gate = asyncio.Semaphore(concurrency)
     progress = Progress(repeats)
 
-    def heard(change: Change) -> None:
-        match change:
-            case Waiting():
-                say_line(f"retry {change.retry.attempt} in {change.retry.wait:.1f} s: {change.retry.why}")
-            case PassedOver():
-                say_line(change.why)
-
     async def one(number: int) -> dict[str, Any]:
         async with gate:
-            session = await lab.new(plan, model, seed=first + number, api_base=api_base, limit=limit, hands=False, listen=heard)
+            session = await lab.new(
+                plan,
+                model,
+                seed=first + number,
+                item_seed=item_seed,
+                api_base=api_base,
+                limit=limit,
+                hands=False,
+                listen=_heard,
+            )
             try:
-                if number == 0 and (left_out := await session.left_out()):
-                    say_line(left_out)
-                try:
-                    status = await session.play()
-                except Refusal as why:
-                    say_line(f"session {session.id} stopped: {why}")
-                    status = "partial"
-                last = session.tree[session.tip].body
-                if isinstance(last, Reply) and broken(session):
-                    say_line(f"session {session.id} stopped: {last.status}: {last.cause}")
-                return summary(session, status)
+                return await _played(session, first=number == 0)
             finally:
                 await session.close()
                 progress.step()
@@ -93,6 +88,75 @@ async def run_plan(
                     raise lost[0]
     finally:
         await lab.close()
+
+
+async def resume_run(lab: Lab, name: str, *, api_base: str) -> dict[str, Any]:
+    """Goes on with the run of a stored session where it stopped; returns its summary."""
+    try:
+        session = await lab.open(name, api_base=api_base, hands=False, listen=_heard)
+        try:
+            if session.branch != MAIN and MAIN in session.branches:
+                await session.go(MAIN)
+            return await _played(session, first=True)
+        finally:
+            await session.close()
+    finally:
+        await lab.close()
+
+
+def _heard(change: Change) -> None:
+    match change:
+        case Waiting():
+            say_line(f"retry {change.retry.attempt} in {change.retry.wait:.1f} s: {change.retry.why}")
+        case PassedOver():
+            say_line(change.why)
+
+
+async def _played(session: Session, *, first: bool) -> dict[str, Any]:
+    """Runs the plan of a session from where it stands.  Of the `first` of a run it is said what the backend does not take, and whether
+    its context holds the plan."""
+    if first:
+        for sentence in (await session.left_out(), room(session.state(), await session.capabilities(), session.subject.name)):
+            if sentence:
+                say_line(sentence)
+    try:
+        status = await session.play()
+    except Refusal as why:
+        say_line(f"session {session.id} stopped: {why}")
+        status = "partial"
+    last = session.tree[session.tip].body
+    if isinstance(last, Reply) and broken(session):
+        say_line(f"session {session.id} stopped: {last.status}: {last.cause}")
+    if status != "complete":
+        say_line(f"session {session.id} can be gone on with: lifeline run --resume {session.id}")
+    return summary(session, status)
+
+
+CHARACTERS_A_TOKEN = 3.5
+"""Of English with numbers in it, a cautious estimate: real tokenizers give 3 to 4.5."""
+
+
+def room(state: State, capabilities: Capabilities, name: str) -> str:
+    """A sentence on whether the model's context can hold the plan, "" where its size is not known or all is posed.
+
+    The last turn of a conversation is the longest: it holds every puzzle and every reply above it, each at most `max_tokens` long.
+    """
+    size = capabilities.context
+    if size is None or state.next_puzzle is None:
+        return ""
+    puzzles = state.root.puzzles
+    prompts = round(sum(len(puzzle.text) + 120 for puzzle in puzzles) / CHARACTERS_A_TOKEN)
+    turns = -(-len(puzzles) // state.plan.batch_size) if state.plan.presentation == "batch" else len(puzzles)
+    most = state.plan.subject.get("max_tokens")
+    if not isinstance(most, int):
+        return f"{name} holds {size:,} tokens; the prompts need about {prompts:,}, and how long the replies get is not bounded."
+    needed = prompts + turns * most
+    holds = (
+        "which hold the whole plan"
+        if needed <= size
+        else "which may not hold the whole plan: see --limit, and max_tokens of the plan"
+    )
+    return f"{name} holds {size:,} tokens, {holds} (prompts about {prompts:,}, {turns} replies of at most {most:,} each)."
 
 
 class Progress:
@@ -129,8 +193,13 @@ class Progress:
 
 
 def summary(session: Session, status: str) -> dict[str, Any]:
-    """What `run --json` prints: counts over the trunk's attempts, both scores, and how the run ended."""
+    """What `run --json` prints: counts over the trunk's attempts, both scores, and how the run ended.
+
+    A score is null where nothing could be read: 0 would say what nobody knows.  `asked_again` and `discarded` count the replies among
+    which somebody chose, in the whole session."""
     state = session.state()
+    tally = asdict(state.tally())
+    unread = tally.pop("unread")
     return {
         "session": session.id,
         "branch": session.branch,
@@ -139,10 +208,13 @@ def summary(session: Session, status: str) -> dict[str, Any]:
         "seed": state.root.seed,
         "simulated": session.subject.simulated,
         "lifelines_offered": state.offered,
-        **asdict(state.tally()),
-        "score_true": state.score_true,
-        "score_shown": state.score_shown,
+        **tally,
+        "score_true": state.score_true if state.readable else None,
+        "score_shown": state.score_shown if state.readable else None,
         "status": status,
+        "unread": unread,
+        **asdict(session.choices()),
+        "item_seed": state.root.items,
     }
 
 
@@ -288,6 +360,7 @@ async def probe_model(lab: Lab, model: str, api_base: str) -> dict[str, Any]:
         "text": text,
         "status": str(end.status),
         "cause": end.cause,
+        "cause_kind": str(end.cause_kind),
         "finish_reason_raw": end.finish_raw,
         "model_returned": end.model,
     }

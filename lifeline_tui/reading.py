@@ -5,11 +5,22 @@ Nothing here writes or asks.  A session that this process runs is one of these, 
 
 from __future__ import annotations
 
-from .core.nodes import Node, Root
+from dataclasses import dataclass
+
+from .core.nodes import Node, Reply, Root
 from .core.state import State, apply
 from .core.tree import Tree
 
 MAIN = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Replies to puzzles among which somebody chose: `asked_again` are those beside another to the same turn, `discarded` those that
+    no branch holds any more, whether asked again or taken back."""
+
+    asked_again: int = 0
+    discarded: int = 0
 
 
 class Reading:
@@ -18,6 +29,38 @@ class Reading:
     def __init__(self, tree: Tree, branches: dict[str, str], branch: str = MAIN) -> None:
         self.tree, self.branches, self.branch = tree, branches, branch
         self._states: dict[str, State] = {}
+        self._choices: tuple[object, Choices] = (None, Choices())
+
+    def choices(self) -> Choices:
+        """How many replies to puzzles there are in the session beside those that were gone on with."""
+        seen = (len(self.tree), tuple(sorted(self.branches.items())))
+        if self._choices[0] != seen:
+            self._choices = (seen, self._counted())
+        return self._choices[1]
+
+    def _counted(self) -> Choices:
+        live: set[str] = set()
+        for tip in self.branches.values():
+            for node in self.tree.above(tip):
+                if node.id in live:
+                    break
+                live.add(node.id)
+        replies = {
+            id
+            for id, notes in self.tree.notes.items()
+            if self.tree[id].copied_from is None and any(note.field == "attempt" for note in notes)
+        }
+        turns: dict[str, int] = {}
+        for id in replies:
+            if isinstance(self.tree[id].body, Reply):
+                turn = self._turn(id)
+                turns[turn] = turns.get(turn, 0) + 1
+        return Choices(sum(count - 1 for count in turns.values()), len(replies - live))
+
+    def _turn(self, reply: str) -> str:
+        """The user turn that a reply answers."""
+        call = self.tree[reply].parent or ""
+        return self.tree[call].parent or "" if call in self.tree else ""
 
     @property
     def tip(self) -> str:

@@ -25,6 +25,7 @@ from .core.nodes import (
     Assistant,
     Body,
     Call,
+    Cause,
     Kind,
     Node,
     Part,
@@ -98,7 +99,7 @@ class Session(Reading):
         self.drafts: dict[str, dict[str, str]] = {}
         """What was typed in a form and not sent, by field: of an intervention at a node, `NAME:NODE`.  Kept when the session is closed."""
         self._drafts_kept: dict[str, dict[str, str]] = {}
-        self._cancelled = ""
+        self._cancelled: tuple[str, Cause] | None = None
         self._capabilities: Capabilities | None = None
         self._paused = False
         self._playing: asyncio.Event | None = None
@@ -190,7 +191,7 @@ class Session(Reading):
         if effect.moves and self._working:
             raise Refusal("A reply is still arriving: escape cancels it.")
         if effect.moves:
-            self._working, self._cancelled = True, ""
+            self._working, self._cancelled = True, None
             self._idle.clear()
         try:
             if effect.moves or not self._working:
@@ -366,8 +367,8 @@ class Session(Reading):
         A reply that cannot be stored is kept: it stays in sight, and the next thing done tries to store it first.
         """
         asking = self._asking = Asking(self.subject, self._write, call.id, self._tell)
-        if self._cancelled:
-            asking.cancel(self._cancelled)
+        if self._cancelled is not None:
+            asking.cancel(*self._cancelled)
         await carried_through(self._answer(call, asking, request, branch), asking.cancel)
 
     async def _answer(self, call: Node, asking: Asking, request: Request, branch: str) -> None:
@@ -411,14 +412,14 @@ class Session(Reading):
     def _tell(self, change: Change) -> None:
         self.listen(change)
 
-    def cancel(self, cause: str = "by the operator") -> bool:
+    def cancel(self, cause: str = "by the operator", kind: Cause = Cause.OPERATOR) -> bool:
         """Ends the reply that is arriving, for a `cause` that it will name, and keeps what came; False when there is none."""
         self.pause()
         if not self._working:
             return False
-        self._cancelled = self._cancelled or cause
+        self._cancelled = self._cancelled or (cause, kind)
         if self._asking is not None:
-            self._asking.cancel(cause)
+            self._asking.cancel(cause, kind)
         return True
 
     async def record_agreements(self) -> None:
@@ -473,7 +474,7 @@ class Session(Reading):
     async def close(self) -> None:
         """Cancels what is arriving, keeps it, and gives the session up.  Raises StoreError, which says where the last reply is, when
         that could not be stored in this notebook."""
-        self.cancel("the session was left while it arrived")
+        self.cancel("the session was left while it arrived", Cause.LEFT)
         if self._playing is not None:
             await self._playing.wait()
         await self._idle.wait()

@@ -46,6 +46,10 @@ RUN_KEYS = [
     "score_true",
     "score_shown",
     "status",
+    "unread",
+    "asked_again",
+    "discarded",
+    "item_seed",
 ]
 
 
@@ -327,7 +331,9 @@ def test_a_step_that_cannot_be_done_stops_its_session_alone_and_says_so(monkeypa
     done = lifeline("run", "baseline-20", "--limit", 1, "--repeats", 3, "--json")
     assert done.code == 1
     assert [each["status"] for each in done.data] == ["complete", "partial", "complete"]
-    assert done.err.endswith("stopped: There is no such step.\n")
+    stopped = done.data[1]["session"]
+    assert f"session {stopped} stopped: There is no such step.\n" in done.err
+    assert done.err.endswith(f"session {stopped} can be gone on with: lifeline run --resume {stopped}\n")
 
 
 def test_a_folder_for_the_notebook_is_made() -> None:

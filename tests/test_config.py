@@ -35,6 +35,7 @@ params = ["temperature", "max_tokens"]
 reasoning = true
 prefill = true
 note = "mine"
+context = 8192
 
 [models.other]
 model = "x/y"
@@ -60,7 +61,14 @@ def test_every_setting_arrives() -> None:
             "fast": Model(
                 "openai/some-model",
                 "http://127.0.0.1:8080/v1",
-                {"chat": False, "params": ("temperature", "max_tokens"), "reasoning": True, "prefill": True, "note": "mine"},
+                {
+                    "chat": False,
+                    "params": ("temperature", "max_tokens"),
+                    "reasoning": True,
+                    "prefill": True,
+                    "note": "mine",
+                    "context": 8192,
+                },
             ),
             "other": Model("x/y"),
         },

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, WORDS, answers, plan, puzzles
 
-from lifeline_tui.core.chance import shuffled
+from lifeline_tui.core.chance import draw, shuffled
 from lifeline_tui.core.judge import judge, told_remarks
 from lifeline_tui.core.nodes import (
+    FAILED,
     KIND_OF,
     Assistant,
     Body,
@@ -36,11 +37,11 @@ from lifeline_tui.core.nodes import (
     plain,
 )
 from lifeline_tui.core.plan import Feedback, Plan
-from lifeline_tui.core.schedule import due, shown_key
-from lifeline_tui.core.state import State, apply, fold
+from lifeline_tui.core.schedule import due, plan_fakes, plan_option_order, shown_key
+from lifeline_tui.core.state import State, Tally, apply, fold
 from lifeline_tui.core.transcript import BASE, CHAT, call_digest, render
 from lifeline_tui.core.turn import LAW, Event, Phase, after, may
-from lifeline_tui.core.wording import item, labels, reveal, rules, verdict
+from lifeline_tui.core.wording import item, labels, option_order, reveal, rules, verdict
 
 
 def text(words: str, origin: Origin = Origin.MODEL) -> tuple[Span, ...]:
@@ -209,19 +210,41 @@ def test_a_violation_is_not_revealed_before_the_puzzle_is_posed_again():
 # Words
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_form_asks_for_what_the_plan_asks_and_mentions_skipping_only_where_it_is_offered(seed: int):
-    assert labels(plan(ask=("difficulty",)), seed).splitlines()[1:] == ["ANSWER: your answer", "DIFFICULTY: 1-10"]
-    assert labels(plan(ask=(), lifelines=None), seed) == "ANSWER: your answer"
-    assert labels(plan(lifeline_word="pass"), seed).splitlines()[0] in ("ACTION: ANSWER | PASS", "ACTION: PASS | ANSWER")
-    said = plain(rules(plan(lifelines=None), WORDS, 3, seed).spans).casefold()
+@pytest.mark.parametrize("order", ["answer-first", "skip-first"])
+def test_the_form_asks_for_what_the_plan_asks_and_mentions_skipping_only_where_it_is_offered(order: str):
+    assert labels(plan(ask=("difficulty",)), order).splitlines()[1:] == ["ANSWER: your answer", "DIFFICULTY: 1-10"]
+    assert labels(plan(ask=(), lifelines=None), order) == "ANSWER: your answer"
+    first = {"answer-first": "ACTION: ANSWER | PASS", "skip-first": "ACTION: PASS | ANSWER"}[order]
+    assert labels(plan(lifeline_word="pass"), order).splitlines()[0] == first
+    root = Root(puzzles=puzzles(3), option_order=order)
+    said = plain(rules(plan(lifelines=None), WORDS, root).spans).casefold()
     assert not any(word in said for word in ("lifeline", "skip", "action"))
-    assert "You have 1 lifeline." in plain(rules(plan(lifelines=1), WORDS, 3, seed).spans)
+    assert "You have 1 lifeline." in plain(rules(plan(lifelines=1), WORDS, root).spans)
 
 
-def test_the_order_of_the_options_is_counterbalanced_over_seeds():
-    first = sum(labels(plan(), seed).startswith("ACTION: ANSWER") for seed in range(400))
-    assert 160 < first < 240
+@pytest.mark.parametrize("first", range(5))
+def test_the_order_of_the_options_is_balanced_over_any_seeds_that_follow_each_other(first: int):
+    orders = [plan_option_order(plan(), seed) for seed in range(first, first + 6)]
+    assert orders.count("answer-first") == orders.count("skip-first") == 3
+    assert plan_option_order(plan(lifelines=None), first) == ""
+
+
+def test_a_session_without_a_stored_order_goes_on_as_the_first_version_drew_it():
+    drawn = {seed: option_order(Root(seed=seed)) for seed in range(40)}
+    assert set(drawn.values()) == {"answer-first", "skip-first"}
+    assert all((order == "skip-first") == (draw(seed, "options") < 0.5) for seed, order in drawn.items())
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("first", [0, 1, 6])
+def test_an_exact_share_gets_a_fake_and_the_first_puzzle_in_its_share_of_the_seeds(rate: float, first: int):
+    arm, items = plan(feedback=Feedback("reveal", shown="mixed", fake_rate=rate)), puzzles(8)
+    planned = [plan_fakes(arm, items, seed) for seed in range(first, first + 16)]
+    assert {len(fakes) for fakes in planned} == {round(rate * 8)}
+    assert sum("p1" in fakes for fakes in planned) == rate * 16
+    assert all(fakes[each.id] in {fake.value for fake in each.fakes} for fakes in planned for each in items if each.id in fakes)
+    with_orders = {(plan_option_order(arm, seed), "p1" in plan_fakes(arm, items, seed)) for seed in range(first, first + 16)}
+    assert len(with_orders) == (2 if rate in (0, 1) else 4), "the first fake does not go with the order of the options"
 
 
 # What is sent
@@ -259,10 +282,28 @@ def test_a_digest_changes_with_any_character_and_not_with_annotations_or_calls()
 # What is read into a reply
 
 
-INCOMPLETE = [status for status in Status if status is not Status.COMPLETE]
+CUT_OFF = [status for status in Status if status is not Status.COMPLETE and status not in FAILED]
 
 
-@pytest.mark.parametrize("status", INCOMPLETE)
+@pytest.mark.parametrize("status", sorted(FAILED))
+def test_a_call_that_failed_is_no_attempt_and_nothing_is_said_to_be_truncated(status: Status):
+    for words in (answers(11), LIFELINE, ""):
+        path = Path().pose().hear(words, status)
+        (attempt,) = path.state.attempts
+        assert (attempt.outcome, attempt.failed, attempt.flags, attempt.unread) == (Phase.FAILED, True, (), False)
+        assert path.state.tally() == Tally()
+        assert not path.state.readable
+        assert [field for _, field in path.said["n3"]] == ["failed"]
+
+
+def test_of_a_batch_whose_call_failed_what_was_read_before_counts():
+    blocks = "PUZZLE 1\nANSWER: 11\n\nPUZZLE 2\nANSWER: 1"
+    path = Path(plan(presentation="batch")).pose().hear(blocks, Status.ERROR)
+    assert [(a.grade, a.failed) for a in path.state.attempts] == [("right", False), (None, True), (None, True)]
+    assert (path.state.tally().attempts, path.state.score_true) == (1, 1)
+
+
+@pytest.mark.parametrize("status", CUT_OFF)
 def test_an_incomplete_reply_is_ungradable_whatever_it_says(status: Status):
     for words in (answers(11), answers(99), LIFELINE, ""):
         attempt = Path().pose().hear(words, status).state.attempts[0]
@@ -298,9 +339,11 @@ def test_a_self_score_is_a_claim_of_a_complete_reply_only():
     path.add(Call(renderer=CHAT))
     claims = [
         judge(path.state, Reply(text("COUNT: 2\nWHICH: 1"), status=status), None, "")
-        for status in (Status.COMPLETE, Status.TRUNCATED)
+        for status in (Status.COMPLETE, Status.TRUNCATED, Status.ERROR)
     ]
-    assert [[(r.field, r.value) for r in each] for each in claims] == [[("claim", {"count": 2, "which": [1]})], []]
+    read = [[(r.field, r.value) for r in each if r.field == "claim"] for each in claims]
+    assert read == [[("claim", {"count": 2, "which": [1]})], [], []]
+    assert [[r.value["status"] for r in each if r.field == "claim_facts"] for each in claims] == [["complete"], ["truncated"], []]
 
 
 def test_a_forged_turn_is_read_as_the_subject_will_read_it_but_is_not_its_own():

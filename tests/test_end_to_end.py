@@ -23,6 +23,7 @@ from model_server import Reply as Answer
 from lifeline_tui import headless
 from lifeline_tui.calling import Streamed
 from lifeline_tui.config import Config
+from lifeline_tui.core.chance import derive
 from lifeline_tui.core.nodes import Call, Node, Reply, Status, Usage, digest
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.lab import Lab
@@ -160,7 +161,7 @@ async def test_parameters_reach_the_server_as_the_call_says(lab: Lab, server: Mo
     with Reader(lab.db) as store:
         ((call, _),) = calls_and_replies(store.nodes(summary["session"]))
     assert {name: server.seen[0].body[name] for name in call.params} == dict(call.params)
-    assert server.seen[0].body["seed"] == 1
+    assert server.seen[0].body["seed"] == derive(1, "call", 0, 0, "sample", 0)
 
 
 @pytest.mark.parametrize("name", ["cut", "abort", "banana", "length", "filtered", "refused", "html"])

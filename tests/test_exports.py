@@ -28,8 +28,9 @@ from lifeline_tui.core.state import fold
 from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import call_digest, render
 from lifeline_tui.exporters import FORMATS, ExportError, exporter, write
-from lifeline_tui.exporters.attempts_csv import BLIND, COLUMNS, _cell
+from lifeline_tui.exporters.attempts_csv import BLIND, COLUMNS
 from lifeline_tui.exporters.markdown import _block, _plain, joined
+from lifeline_tui.exporters.table import _cell
 from lifeline_tui.importers.fitting import check_body, check_steps, check_value
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.interventions import scriptable

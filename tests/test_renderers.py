@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from lifeline_tui.core import labels, replies
 from lifeline_tui.core.nodes import Call, Origin, Part, PartKind, Reply, Root, Span, User
 from lifeline_tui.core.renderers import base_1

@@ -159,7 +159,7 @@ async def test_siblings_get_distinct_seeds_and_the_same_seed_says_the_same(tmp_p
         async with opened(folder, puppet, seed=5) as session:
             await steps(session, "next", "regenerate", "regenerate")
             calls = [call_of(session, tip) for tip in session.tree.leaves()]
-            assert [call.params["seed"] for call in calls] == [5, derive(5, 1), derive(5, 2)]
+            assert [call.params["seed"] for call in calls] == [derive(5, "call", 0, 0, "sample", i) for i in range(3)]
             assert [(call.sample_index, bool(call.group)) for call in calls] == [(0, False), (1, True), (2, True)]
             assert len({call.digest for call in calls}) == 1
             texts.append([said(session, tip) for tip in session.tree.leaves()])
@@ -171,7 +171,10 @@ async def test_what_a_backend_does_not_take_is_left_out_and_said(tmp_path: Path)
     voice = Voice(params=frozenset({"seed"}))
     async with opened(tmp_path, voice, subject={"temperature": 0.5, "top_p": 1.0}) as session:
         await session.do("next")
-        assert (call_of(session).dropped, dict(voice.requests[0].params)) == (("temperature", "top_p"), {"seed": 1})
+        assert (call_of(session).dropped, dict(voice.requests[0].params)) == (
+            ("temperature", "top_p"),
+            {"seed": derive(1, "call", 0, 0, "sample", 0)},
+        )
 
 
 async def test_a_base_model_gets_a_transcript_and_its_run_on_is_cut(tmp_path: Path):

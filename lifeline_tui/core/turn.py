@@ -20,7 +20,6 @@ class Phase(StrEnum):
     AMBIGUOUS = "ambiguous"
     REFUSED = "refused"
     UNPARSED = "unparsed"
-    FAIL = "fail"
     GRADED = "graded"
     TOLD = "told"
     FAILED = "failed"

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..core.nodes import Node, Origin, Reply, Root, Span, Status
+from ..core.nodes import Cause, Node, Origin, Reply, Root, Span, Status
 from ..core.text import visible_line
 from .append import root_facts
 from .database import BESIDE, TROUBLE
@@ -270,4 +270,4 @@ def _unproved(text: str, reasoning: str) -> Reply:
         cause += ", and this beginning of it" + (", with its reasoning," if reasoning else "") + " is not proved"
     if reasoning:
         text = f"[reasoning]\n{reasoning}\n\n[reply]\n{text}"
-    return Reply((Span(text, Origin.IMPORTED),) if text else (), status=Status.ERROR, cause=cause)
+    return Reply((Span(text, Origin.IMPORTED),) if text else (), status=Status.ERROR, cause=cause, cause_kind=Cause.DAMAGED)

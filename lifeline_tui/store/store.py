@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..core.nodes import Annotation, Node, Origin, Remark, Reply, Span, Status, canonical
+from ..core.nodes import Annotation, Cause, Node, Origin, Remark, Reply, Span, Status, canonical
 from .append import Ledger, first_root, keep
 from .database import Database, real
 from .errors import StoreError
@@ -33,6 +33,7 @@ def interrupted(point: Checkpoint) -> Reply:
         reasoning=point.reasoning,
         status=Status.INTERRUPTED,
         cause="the program ended before the reply did",
+        cause_kind=Cause.KILLED,
     )
 
 

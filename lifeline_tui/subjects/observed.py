@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ..core.nodes import Status
+from ..core.nodes import Cause, Status
 
 COMPLETE = {"stop", "end_turn", "stop_sequence", "eos", "eos_token", "endoftext", "complete", "completed", "finished", "done"}
 COMPLETE |= {"tool_calls", "tool_use", "function_call"}
@@ -254,6 +254,31 @@ def cause_of(error: BaseException, seen: Observed) -> str:
     if seen.late:
         return f"no connection within {seen.connect:g} s"
     return f"no answer from the server: {words_of(error)}" if seen.sent else f"nothing was sent: {words_of(error)}"
+
+
+def kind_of(seen: Observed) -> Cause:
+    """The closed word that goes with `cause_of` an exception."""
+    if seen.error or seen.finish.lower() in FAILED:
+        return Cause.PROVIDER
+    if seen.status is not None:
+        return Cause.HTTP if seen.status >= 300 else Cause.NETWORK
+    if seen.late:
+        return Cause.CONNECT
+    return Cause.NETWORK if seen.sent else Cause.NOT_SENT
+
+
+def kind_of_end(status: Status, cause: str, seen: Observed) -> Cause:
+    """The closed word that goes with the verdict on a stream that ended without an exception."""
+    match status:
+        case Status.COMPLETE:
+            return Cause.NO_FINISH if cause else Cause.NONE
+        case Status.FILTERED | Status.REFUSED:
+            return Cause.FILTER
+        case Status.TRUNCATED:
+            return Cause.LENGTH
+        case Status.EMPTY:
+            return Cause.NO_TEXT
+    return Cause.PROVIDER if seen.error or seen.finish.lower() in FAILED else Cause.UNREADABLE
 
 
 def may_retry(seen: Observed) -> bool:

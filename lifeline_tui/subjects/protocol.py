@@ -55,7 +55,8 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the reply ended.  `cause` is a sentence for the operator, empty when complete; `finish_raw` is the provider's own word."""
+    """How the reply ended.  `cause` is a sentence for the operator, empty when complete, and `cause_kind` the word of `Cause` for it;
+    `finish_raw` is the provider's own word."""
 
     status: Status
     cause: str = ""
@@ -64,6 +65,7 @@ class End:
     model: str = ""
     fingerprint: str = ""
     redacted: bool = False
+    cause_kind: str = ""
 
 
 Event = Delta | Retry | End
@@ -71,13 +73,15 @@ Event = Delta | Retry | End
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend takes.  `params` are the parameter names it accepts; None: unknown, so all are sent."""
+    """What a backend takes.  `params` are the parameter names it accepts; None: unknown, so all are sent.  `context` is how many tokens
+    it holds; None: not known."""
 
     chat: bool = True
     params: frozenset[str] | None = None
     reasoning: bool = False
     prefill: bool = False
     note: str = ""
+    context: int | None = None
 
     def dropped(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The names in `params` that this backend does not take, sorted: shown before they are left out."""

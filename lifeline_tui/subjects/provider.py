@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.nodes import Status, Usage
+from ..core.nodes import Cause, Status, Usage
 from .keys import missing_key
 from .protocol import Capabilities, Delta, End, Event, Request, Retry, SubjectError
 from .redaction import Redaction, secrets
@@ -109,7 +109,7 @@ class _Child:
             self.ready.set_exception(SubjectError(why))
             self.ready.exception()  # whoever waits sees it; nobody has to
         for queue in self.calls.values():
-            queue.put_nowait(End(Status.ERROR, cause=why))
+            queue.put_nowait(End(Status.ERROR, cause=why, cause_kind=Cause.CHILD))
         for asked in self.asked.values():
             if not asked.done():
                 asked.set_exception(SubjectError(why))
@@ -151,7 +151,8 @@ class _Child:
         elif kind == "end":
             usage = Usage(**message["usage"]) if message["usage"] else None
             facts = {name: message[name] for name in ("cause", "finish_raw", "model", "fingerprint", "redacted")}
-            queue.put_nowait(End(Status(message["status"]), usage=usage, **facts))
+            kind = Cause(message["cause_kind"])
+            queue.put_nowait(End(Status(message["status"]), usage=usage, cause_kind=kind, **facts))
 
     def send(self, **message: Any) -> None:
         if not self.died and self.process is not None and self.process.stdin is not None:
@@ -219,7 +220,7 @@ class Provider:
         try:
             child = await self.ready()
         except SubjectError as error:
-            yield End(Status.ERROR, cause=str(error))
+            yield End(Status.ERROR, cause=str(error), cause_kind=Cause.CHILD)
             return
         number, ended = next(self._numbers), False
         queue = child.calls[number] = asyncio.Queue()
@@ -227,7 +228,7 @@ class Provider:
         said = {"messages": [dict(m) for m in request.messages]} if request.prompt is None else {"prompt": request.prompt}
         deadlines = dataclasses.asdict(request.deadlines)
         if child.died:
-            queue.put_nowait(End(Status.ERROR, cause=child.died))
+            queue.put_nowait(End(Status.ERROR, cause=child.died, cause_kind=Cause.CHILD))
         try:
             child.send(
                 type="start",

@@ -21,9 +21,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from ..core.nodes import Status
+from ..core.nodes import Cause, Status
 from .keys import DUMMY_KEY, OPENAI_SHAPED, OTHERWISE, dummy_key, missing_key, own_server
-from .observed import Lines, Observed, cause_of, may_retry, one_line, pause, words_of
+from .observed import Lines, Observed, cause_of, kind_of, kind_of_end, may_retry, one_line, pause, words_of
 from .redaction import Redaction, secrets
 
 BATCH = 0.03
@@ -285,7 +285,9 @@ class Calls:
         facts = {"reasoning": bool(entry.get("supports_reasoning")), "prefill": bool(entry.get("supports_assistant_prefill"))}
         chat = not provider.startswith("text-completion-") and entry.get("mode") != "completion"
         note = "" if params is not None else "a server of your own: every parameter is sent"
-        return {"chat": chat, "params": params, **facts, "note": note}
+        size = entry.get("max_input_tokens")
+        known = size if isinstance(size, int) and size > 0 and not self.takes_all(provider, api_base) else None
+        return {"chat": chat, "params": params, **facts, "note": note, "context": known}
 
     def takes_all(self, provider: str, api_base: str | None) -> bool:
         return provider in OWN and (own_server(api_base, os.environ) or provider not in OPENAI_SHAPED)
@@ -324,9 +326,9 @@ class Calls:
         try:
             end = await self.attempts(message, batch)
         except asyncio.CancelledError:
-            end = {"status": Status.CANCELLED, "cause": "cancelled"}
+            end = {"status": Status.CANCELLED, "cause": "cancelled", "cause_kind": Cause.OPERATOR}
         except Exception as error:
-            end = {"status": Status.ERROR, "cause": f"nothing was sent: {words_of(error)}"}
+            end = {"status": Status.ERROR, "cause": f"nothing was sent: {words_of(error)}", "cause_kind": Cause.NOT_SENT}
         finally:
             del self.tasks[call]
         batch.flush(last=True)
@@ -371,17 +373,24 @@ class Calls:
                 with contextlib.suppress(Exception):
                     await seen.let_go()
         if clock.limit.expired():
-            end: dict[str, Any] = {"status": Status.ERROR, "cause": clock.why, "finish_raw": seen.finish}
+            end: dict[str, Any] = {
+                "status": Status.ERROR,
+                "cause": clock.why,
+                "finish_raw": seen.finish,
+                "cause_kind": Cause.DEADLINE,
+            }
         elif error is not None and not (seen.finish and seen.broken):  # a break after the end is none
             cause = cause_of(error, seen)
             refused = isinstance(error, self.litellm.ContentPolicyViolationError) or (seen.status == 400 and POLICY.search(cause))
             status = Status.REFUSED if refused and not batch.any["text"] else Status.ERROR
-            end = {"status": status, "cause": cause, "finish_raw": seen.finish}
+            kind = Cause.FILTER if status is Status.REFUSED else kind_of(seen)
+            end = {"status": status, "cause": cause, "finish_raw": seen.finish, "cause_kind": kind}
         else:
             status, cause, finish = seen.verdict(batch.any["text"], batch.any["reasoning"], guess["finish"])
             end = {
                 "status": status,
                 "cause": cause,
+                "cause_kind": kind_of_end(status, cause, seen),
                 "finish_raw": finish,
                 "usage": self.usage(given["model"], seen, guess["usage"]),
             }

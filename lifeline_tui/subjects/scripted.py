@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.nodes import Status, Usage
+from ..core.nodes import Cause, Status, Usage
 from .protocol import Capabilities, Delta, End, Event, Request, SubjectError
 from .puppet_reading import split_prompt
 
@@ -72,7 +72,7 @@ class ScriptedSubject:
         if place >= len(self._lines):
             count = len(self._lines)
             cause = f"{self._file} has only {count} {'reply' if count == 1 else 'replies'}"
-            yield End(Status.ERROR, cause, model=self.name)
+            yield End(Status.ERROR, cause, model=self.name, cause_kind=Cause.SCRIPT)
             return
         line = self._lines[place]
         if self.paced and line.delay_ms:
@@ -87,7 +87,7 @@ class ScriptedSubject:
         thought = len(line.reasoning.split())
         given = sum(len((message.get("content") or "").split()) for message in messages)
         usage = Usage(input=given, output=len(line.text.split()) + thought, reasoning=thought, cost=0.0)
-        yield End(line.status, cause, line.status.value, usage, self.name)
+        yield End(line.status, cause, line.status.value, usage, self.name, cause_kind=Cause.SCRIPT if cause else Cause.NONE)
 
     async def close(self) -> None:
         """Nothing is held."""

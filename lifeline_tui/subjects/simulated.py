@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 from ..core.chance import draw
-from ..core.nodes import Status, Usage
+from ..core.nodes import Cause, Status, Usage
 from ..core.puzzle import Puzzle
 from .names import SIMULATED
 from .protocol import Capabilities, Delta, End, Event, Request, SubjectError
@@ -62,6 +62,7 @@ class SimulatedSubject:
                 yield Delta(text=text)
         status = Status.TRUNCATED if cut else Status.COMPLETE if text.strip() else Status.EMPTY
         cause = "the reply reached max_tokens" if cut else "" if text.strip() else "a stop sequence came before any text"
+        kind = Cause.LENGTH if cut else Cause.NONE if text.strip() else Cause.NO_TEXT
         yield End(
             status,
             cause,
@@ -69,6 +70,7 @@ class SimulatedSubject:
             _usage((message.get("content") or "" for message in messages), text, reasoning),
             self.name,
             FINGERPRINT,
+            cause_kind=kind,
         )
 
     async def close(self) -> None:
