@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lifeline_tui.core.nodes import Status
+from lifeline_tui.core.nodes import Cause, Status
 from lifeline_tui.subjects.protocol import Delta, End, Event, Request, SubjectError
 from lifeline_tui.subjects.scripted import ScriptedSubject
 
@@ -59,7 +59,7 @@ async def test_a_reply_may_end_badly(script: Path) -> None:
 
 async def test_past_the_end_is_an_error_that_says_so(script: Path) -> None:
     assert await events(ScriptedSubject("scripted/tour.yaml", script), 4) == [
-        End(Status.ERROR, "tour.yaml has only 4 replies", model="scripted/tour.yaml")
+        End(Status.ERROR, "tour.yaml has only 4 replies", model="scripted/tour.yaml", cause_kind=Cause.SCRIPT)
     ]
 
 

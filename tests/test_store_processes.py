@@ -263,7 +263,7 @@ def test_opening_an_up_to_date_file_needs_the_standard_library_alone(tmp_path):
 def test_a_row_that_is_longer_than_any_turn_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store(tmp_path / "n.db") as store:
         session, *_ = begin(store)
-        store.append(session, [Draft(reply("x" * 30_000))], parent=store.branches(session)[0].tip, branch="main")
-    monkeypatch.setattr("lifeline_tui.store.database.LONGEST", 20_000)
+        store.append(session, [Draft(reply("x" * 300_000))], parent=store.branches(session)[0].tip, branch="main")
+    monkeypatch.setattr("lifeline_tui.store.database.LONGEST", 200_000)
     with Reader(tmp_path / "n.db") as reader, pytest.raises(StoreError, match="longer than any turn"):
         reader.nodes(session)

@@ -99,8 +99,8 @@ def _facts(
 
 
 def told_remarks(user: User, branch: str) -> list[Remark]:
-    """For each attempt that a user turn gives feedback on, what was told: its kinds, the key or verdict shown, its truth, and on
-    which branch."""
+    """For each attempt that a user turn gives feedback on, what was told: its kinds, the key or verdict shown, its truth, whether the
+    answer agrees with the key, and on which branch and in which turn."""
     about: dict[tuple[str, str], list[Part]] = {}
     for part in user.parts:
         if part.kind is PartKind.FEEDBACK and part.reply:
@@ -111,5 +111,11 @@ def told_remarks(user: User, branch: str) -> list[Remark]:
         known = [part.truthful for part in parts if part.truthful is not None]
         kinds = "+".join(dict.fromkeys(part.feedback for part in parts))
         value = {"kind": kinds, "shown": shown, "truthful": all(known) if known else None, "branch": branch}
-        remarks.append(Remark("feedback", value, puzzle, node=reply))
+        key = next((part for part in parts if part.feedback == "reveal"), None)
+        if key is not None:
+            value |= {"key_truthful": key.truthful, "agrees": key.agrees}
+        verdict = next((part.shown for part in parts if part.feedback == "verdict"), None)
+        if verdict is not None:
+            value |= {"verdict": verdict}
+        remarks.append(Remark("feedback", value, puzzle, node=reply, names_turn=True))
     return remarks

@@ -308,7 +308,8 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """An annotation that is not stored yet: the store gives it an id, a place and a hash."""
+    """An annotation that is not stored yet: the store gives it an id, a place and a hash.  One that `names_turn` has a mapping as its
+    value, which gets the id of the turn that is appended with it, as `turn`."""
 
     field: str
     value: Any
@@ -316,6 +317,7 @@ class Remark:
     by: str = "machine"
     version: str = ""
     node: str = ""
+    names_turn: bool = False
 
 
 _canonical = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False).encode

@@ -18,7 +18,7 @@ BLIND = frozenset(
         *("grade", "graded_by", "machine_grade", "prev_grade", "score", "score_shown", "n_fake_ancestors", "first_fake_depth"),
         *("n_untrue_above", "last_verdict", "last_verdict_truthful", "last_key_truthful", "last_praise", "last_score"),
         *("last_verdict_puzzle", "last_key_puzzle", "last_praise_puzzle", "last_score_puzzle", "last_feedback_puzzle"),
-        *("persona", "scoring", "feedback_plan", "plan_digest", "templates_digest", "rules_edited"),
+        *("shown_right", "persona", "scoring", "feedback_plan", "plan_digest", "templates_digest", "rules_edited"),
     }
 )
 """What a rater must not see in a first pass: the subject, the arm, and what was right.  That a subject is simulated is always said."""
@@ -56,7 +56,7 @@ COLUMNS = {
     "flags": "what the parser noticed, a JSON list",
     "violation": "1 where a lifeline was asked for and none was left, 0 where one was; empty for anything else",
     "key": "the verified right answer",
-    "shown_answer": "the key (or verdict) told last on this branch, true or fake; where none was, on another: see shown_in",
+    "shown_answer": "the key (or verdict) told last on this branch, true or fake; where none was, on another: see shown_in; what was taken back was not told",
     "truthful": "whether what was told was true: 1, 0, or empty",
     "shown_in": "the branch on which it was told",
     "grade": "right, wrong, ungradable (neither, and never counted as wrong), n/a for a lifeline",
@@ -86,9 +86,12 @@ COLUMNS = {
     "plan": "the session's plan",
     "arm": "the plan of this context's root",
     "seed": "the session's seed",
+    "shown_right": "whether the answer is right by what was told of it on its branch, and by the verified key where nothing was: "
+    "1, 0, or empty; what score_shown adds up",
     "standing": "1 where a branch holds the attempt and no later try on such a path took its place, else 0",
     "superseded_by": "the reply that took its place, if one did",
     "n_siblings_discarded": "other tries at this puzzle in the same place that no branch holds any more (asked again, or taken back)",
+    "discarded": "1 where no branch holds the attempt any more",
     "trunk": "1 on the path of the branch main as it stands: its standing rows are what `run --json` adds up",
     "above_node_id": "the reply that made the attempt before, on this path; v_branches.last_attempt begins the chain of a branch",
     "turn_id": "the user turn that posed the puzzle",

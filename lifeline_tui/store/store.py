@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,9 @@ class Store(Reader):
             for draft in drafts:
                 nodes.append(ledger.node(draft, nodes[-1].id if nodes else parent))
             last = nodes[-1].id if nodes else parent or ""
-            notes = [ledger.remark(remark, remark.node or last) for remark in remarks]
+            first = nodes[0].id if nodes else ""
+            named_turn = (replace(each, value={**each.value, "turn": first}) if each.names_turn else each for each in remarks)
+            notes = [ledger.remark(remark, remark.node or last) for remark in named_turn]
             if branch is not None:
                 ledger.tip(named(branch), last)
             ledger.keep(view)

@@ -20,13 +20,6 @@ def _best(name: str, wanted: str, node: str = "a.node", by: str = "'machine', 'o
 
 
 _VALUE = "json_extract(coalesce(e.clean, e.value), '$')"
-# What was told last on the attempt's own branch; where nothing was, on another: forks may tell the same attempt otherwise.
-_TOLD = (
-    "(SELECT said FROM (SELECT coalesce(e.clean, e.value) AS said, e.seq, e.id,"
-    " json_extract(coalesce(e.clean, e.value), '$.branch') = json_extract(coalesce(a.clean, a.value), '$.branch') AS near"
-    " FROM annotations e WHERE e.node = a.node AND e.puzzle IS a.puzzle AND e.field = 'feedback' AND e.by = 'machine')"
-    " ORDER BY near DESC, seq DESC, id DESC LIMIT 1)"
-)
 
 
 def _fact(name: str) -> str:
@@ -67,6 +60,25 @@ def _attempt_above(node: str) -> str:
         " UNION ALL SELECT m.id, m.parent FROM up JOIN nodes m ON m.id = up.parent"
         ") SELECT up.id FROM up WHERE EXISTS (SELECT 1 FROM annotations h WHERE h.node = up.id AND h.field = 'attempt') LIMIT 1)"
     )
+
+
+_NEAR = "json_extract(coalesce(e.clean, e.value), '$.branch') = json_extract(coalesce(a.clean, a.value), '$.branch')"
+
+
+def _told(extra: str = "") -> str:
+    """The id of the newest feedback on an attempt, that of its own branch first: forks may tell the same attempt otherwise.  Of one that a branch holds, only what a branch holds was told: a turn that was taken
+    back told nothing.  The first version did not record the turn."""
+    turn = "json_extract(coalesce(e.clean, e.value), '$.turn')"
+    held = f"EXISTS (SELECT 1 FROM nodes l WHERE l.id = {turn} AND {_live('l')})"
+    return (
+        f"(SELECT told FROM (SELECT e.id AS told, e.seq, {_NEAR} AS near FROM annotations e"
+        " WHERE e.node = a.node AND e.puzzle IS a.puzzle AND e.field = 'feedback' AND e.by = 'machine'"
+        f"{extra} AND ({turn} IS NULL OR {held} OR NOT {_live('r')})) ORDER BY near DESC, seq DESC, told DESC LIMIT 1)"
+    )
+
+
+def _said(told: str, name: str) -> str:
+    return f"json_extract(coalesce({told}.clean, {told}.value), '$.{name}')"
 
 
 _OTHERS = (
@@ -111,6 +123,17 @@ _FACTS = ("position", "attempt_no", "n", "lifelines_offered", "lifelines_left", 
 _STATED = ("action", "answer", "difficulty", "confidence", "flags")
 _ITEM = "json_extract(p.value, '$.record.{}')"
 
+# What a shown fake was found to agree with: said when an answer was overruled, else recorded when it was told.
+_AGREES = (
+    "coalesce((SELECT g.value FROM annotations e, json_each(coalesce(e.clean, e.value), '$.keys') g WHERE e.id ="
+    f" {_best('agrees', 'e.id')} AND g.key = {_said('fk', 'shown')}),"
+    f" CASE {_said('fk', 'agrees')} WHEN 'yes' THEN 1 WHEN 'no' THEN 0 END)"
+)
+_SHOWN_RIGHT = (
+    f"CASE WHEN {_best('action', _VALUE)} <> 'answer' THEN NULL WHEN {_said('fk', 'key_truthful')} = 0 THEN {_AGREES}"
+    f" WHEN fk.id IS NULL AND fv.id IS NOT NULL THEN {_said('fv', 'verdict')} = 'correct'"
+    f" ELSE CASE {_best('grade', _VALUE)} WHEN 'right' THEN 1 WHEN 'wrong' THEN 0 END END"
+)
 _ATTEMPTS: dict[str, str] = {
     "session": "a.session",
     "node_id": "a.node",
@@ -134,9 +157,9 @@ _ATTEMPTS: dict[str, str] = {
     **{name: _best(name, _VALUE) for name in _STATED},
     "violation": f"CASE {_best('action', _VALUE)} WHEN 'lifeline' THEN {_fact('left')} <= 0 END",
     "key": _ITEM.format("answer.value"),
-    "shown_answer": f"json_extract({_TOLD}, '$.shown')",
-    "truthful": f"json_extract({_TOLD}, '$.truthful')",
-    "shown_in": f"json_extract({_TOLD}, '$.branch')",
+    "shown_answer": _said("f", "shown"),
+    "truthful": _said("f", "truthful"),
+    "shown_in": _said("f", "branch"),
     "grade": _best("grade", _VALUE),
     "graded_by": _best("grade", "e.by"),
     **{f"machine_{name}": _best(name, _VALUE, by="'machine'") for name in ("action", "answer", "grade")},
@@ -165,9 +188,11 @@ _ATTEMPTS: dict[str, str] = {
     "plan": "s.plan",
     "arm": _of("o", "plan.name", "s.plan"),
     "seed": _of("o", "seed", "0"),
+    "shown_right": _SHOWN_RIGHT,
     "standing": f"{_live('r')} AND {_SUPERSEDED} IS NULL",
     "superseded_by": _SUPERSEDED,
     "n_siblings_discarded": f"(SELECT count(*) {_OTHERS} AND {_attempt_above('k')} IS {_attempt_above('r')} AND NOT {_live('k')})",
+    "discarded": f"NOT {_live('r')}",
     "trunk": _TRUNK,
     "above_node_id": _attempt_above("r"),
     "turn_id": _fact("item"),
@@ -197,6 +222,9 @@ JOIN sessions s ON s.id = a.session
 LEFT JOIN nodes o ON o.id = r.root
 LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'
 LEFT JOIN nodes i ON i.id = {_fact("item")}
+LEFT JOIN annotations f ON f.id = {_told()}
+LEFT JOIN annotations fk ON fk.id = {_told(f" AND {_NEAR} AND json_extract(coalesce(e.clean, e.value), '$.key_truthful') IS NOT NULL")}
+LEFT JOIN annotations fv ON fv.id = {_told(f" AND {_NEAR} AND json_extract(coalesce(e.clean, e.value), '$.verdict') IS NOT NULL")}
 LEFT JOIN json_each(coalesce(i.clean, i.body), '$.parts') p
     ON json_extract(p.value, '$.record') IS NOT NULL
     AND coalesce(json_extract(p.value, '$.puzzle'), json_extract(p.value, '$.record.id')) = a.puzzle
