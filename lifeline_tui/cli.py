@@ -19,7 +19,7 @@ from typing import Any, TextIO, cast
 import click
 
 from . import __version__
-from .cli_terms import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, sample, say
+from .cli_terms import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, sample, say, say_line
 from .cli_tools import tools
 from .config import load_config
 from .core.text import visible, visible_line
@@ -216,7 +216,7 @@ def show(session: str, branch: str | None, as_json: bool, db: str | None) -> Non
     is_eager=True,
     expose_value=False,
     callback=lambda context, option, value: _print_columns(context) if value else None,
-    help="Print what each column of attempts-csv holds, and nothing else.",
+    help="Print what each column of attempts-csv and claims-csv holds, and nothing else.",
 )
 @db_option
 def export(session: tuple[str, ...], format_: str, output: Path | None, blind: bool, db: str | None) -> None:
@@ -234,11 +234,43 @@ def export(session: tuple[str, ...], format_: str, output: Path | None, blind: b
             say(f"{len(chosen)} sessions → {output}")
 
 
-def _print_columns(context: click.Context) -> None:
-    from .exporters.attempts_csv import COLUMNS
+@cli.command(**sample("lifeline metrics 01KAJ 01KAK --json"))
+@click.argument("session", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an arm and subject.")
+@db_option
+def metrics(session: tuple[str, ...], as_json: bool, db: str | None) -> None:
+    """Pooled counts of sessions (default: all), an arm and subject a line.  Sessions of one arm that differ are not pooled."""
+    from .core.pooling import counts, difference, groups
 
-    for name, meaning in COLUMNS.items():
-        click.echo(f"{name:20} {meaning}")
+    with answering(), reading(db) as store:
+        chosen = [store.session(name).id for name in session] or [row.id for row in reversed(store.sessions(limit=None))]
+        rows = store.attempts(chosen)
+    refused = 0
+    for (arm, model), found in groups(rows).items():
+        if why := difference(found):
+            refused += 1
+            say_line(f"{arm} on {model} is not pooled: {why}. Name the sessions that belong together.")
+            continue
+        line = {"arm": arm, "model": model, "simulated": bool(found[0]["simulated"])} | counts(found)
+        if as_json:
+            put(line)
+        else:
+            said = ", ".join(
+                f"{name} {value[0]}/{value[1]}" if isinstance(value, list) else f"{name} {value}"
+                for name, value in counts(found).items()
+            )
+            click.echo(f"{visible_line(arm)} on {visible_line(model)}{' SIMULATED' if line['simulated'] else ''}: {said}")
+    if refused:
+        sys.exit(1)
+
+
+def _print_columns(context: click.Context) -> None:
+    from .exporters import attempts_csv, claims_csv
+
+    for table in (attempts_csv, claims_csv):
+        for name, meaning in table.COLUMNS.items():
+            click.echo(f"{name:24} {meaning}")
+        click.echo()
     context.exit()
 
 

@@ -11,7 +11,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -545,7 +545,7 @@ async def create(
         planned_fakes=plan_fakes(plan, puzzles, items),
         yoked=yoked,
         digests={
-            "plan": digest(as_data(plan)),
+            "plan": digest(as_data(replace(plan, about=""))),
             "templates": digest({name: template.version for name, template in templates.items()}),
             **digests,
         },

@@ -166,6 +166,15 @@ class Reader:
             found += self._read(to_annotation, (row for row in rows if row[1] == session))
         return sorted(found, key=lambda note: (note.seq, note.id))
 
+    def attempts(self, sessions: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows of the attempts table of `sessions`, by column."""
+        found: list[dict[str, Any]] = []
+        for session in sessions:
+            rows = self._conn.execute("SELECT * FROM v_attempts WHERE session = ?", (session,))
+            names = [column[0] for column in rows.description]
+            found += (dict(zip(names, row, strict=True)) for row in rows)
+        return found
+
     def open_calls(self, session: str) -> list[Checkpoint]:
         """The calls of `session` without a reply: streaming while `owner(session)` lives, interrupted otherwise."""
         sql = "SELECT call, text, reasoning, at FROM checkpoints WHERE session = ? ORDER BY at, call"
