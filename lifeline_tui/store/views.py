@@ -73,7 +73,7 @@ def _told(extra: str = "") -> str:
     return (
         f"(SELECT told FROM (SELECT e.id AS told, e.seq, {_NEAR} AS near FROM annotations e"
         " WHERE e.node = a.node AND e.puzzle IS a.puzzle AND e.field = 'feedback' AND e.by = 'machine'"
-        f"{extra} AND ({turn} IS NULL OR {held} OR NOT {_live('r')})) ORDER BY near DESC, seq DESC, told DESC LIMIT 1)"
+        f"{extra} AND ({turn} IS NULL OR {held} OR v.id IS NULL)) ORDER BY near DESC, seq DESC, told DESC LIMIT 1)"
     )
 
 
@@ -85,11 +85,12 @@ _OTHERS = (
     "FROM (SELECT DISTINCT h.node FROM annotations h WHERE h.session = a.session AND h.field = 'attempt' AND h.puzzle IS a.puzzle)"
     " g JOIN nodes k ON k.id = g.node WHERE k.id <> r.id"
 )
-# A later try below it on a path that a branch still holds; of a discarded one, the try that took its place.
+# `v` is the reply itself where a branch holds it, `x` the reply that made the attempt before, `u` the one that took its place: joined, so
+# that each is looked for once a row.  A later try below it on a path that a branch still holds; of a discarded one, the try that took its place.
 _SUPERSEDED = (
-    f"CASE WHEN {_live('r')}"
+    "CASE WHEN v.id IS NOT NULL"
     f" THEN (SELECT k.id {_OTHERS} AND k.depth > r.depth AND {_below('r', 'k')} AND {_live('k')} ORDER BY k.depth, k.seq DESC LIMIT 1)"
-    f" ELSE (SELECT k.id {_OTHERS} AND {_attempt_above('k')} IS {_attempt_above('r')} AND {_live('k')} ORDER BY k.seq DESC LIMIT 1)"
+    f" ELSE (SELECT k.id {_OTHERS} AND {_attempt_above('k')} IS x.id AND {_live('k')} ORDER BY k.seq DESC LIMIT 1)"
     " END"
 )
 _TRUNK = (
@@ -189,12 +190,12 @@ _ATTEMPTS: dict[str, str] = {
     "arm": _of("o", "plan.name", "s.plan"),
     "seed": _of("o", "seed", "0"),
     "shown_right": _SHOWN_RIGHT,
-    "standing": f"{_live('r')} AND {_SUPERSEDED} IS NULL",
-    "superseded_by": _SUPERSEDED,
-    "n_siblings_discarded": f"(SELECT count(*) {_OTHERS} AND {_attempt_above('k')} IS {_attempt_above('r')} AND NOT {_live('k')})",
-    "discarded": f"NOT {_live('r')}",
+    "standing": "v.id IS NOT NULL AND u.id IS NULL",
+    "superseded_by": "u.id",
+    "n_siblings_discarded": f"(SELECT count(*) {_OTHERS} AND {_attempt_above('k')} IS x.id AND NOT {_live('k')})",
+    "discarded": "v.id IS NULL",
     "trunk": _TRUNK,
-    "above_node_id": _attempt_above("r"),
+    "above_node_id": "x.id",
     "turn_id": _fact("item"),
     "depth": "r.depth",
     **{name: _fact(name) for name in _TOLD_ABOVE},
@@ -219,6 +220,9 @@ _ATTEMPTS_FROM = f"""
 FROM annotations a
 JOIN nodes r ON r.id = a.node AND r.copied_from IS NULL
 JOIN sessions s ON s.id = a.session
+LEFT JOIN nodes v ON v.id = r.id AND {_live("r")}
+LEFT JOIN nodes x ON x.id = {_attempt_above("r")}
+LEFT JOIN nodes u ON u.id = {_SUPERSEDED}
 LEFT JOIN nodes o ON o.id = r.root
 LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'
 LEFT JOIN nodes i ON i.id = {_fact("item")}
