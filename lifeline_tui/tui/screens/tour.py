@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from ...core.claims import facts
 from ...core.nodes import Node, Origin, PartKind, User
 from ...reading import MAIN, Reading
 from ...recordings import recording
@@ -179,8 +180,11 @@ def _did(record: Reading, reply: Node) -> str:
 
 
 def _claim(record: Reading, tip: str) -> str:
-    """How many it says it got right, beside how many it did."""
+    """How many it says it got right, beside how many it had to think it did at that very place, and how many it did."""
     claim = record.tree.said(tip).get(("", "claim"))
     count = claim.get("count") if isinstance(claim, dict) else None
-    right = record.state(tip).tally().right
-    return f"{record.root.model} claims {'no number' if count is None else count}; it got {right} right."
+    measured = facts(record.state(tip), _asked(record, tip).parts[-1], "")
+    return (
+        f"{record.root.model} claims {'no number' if count is None else count}: {measured['own_matches_shown']} match what it was told, "
+        f"{measured['own_right']} are right."
+    )
