@@ -185,6 +185,6 @@ def _claim(record: Reading, tip: str) -> str:
     count = claim.get("count") if isinstance(claim, dict) else None
     measured = facts(record.state(tip), _asked(record, tip).parts[-1], "")
     return (
-        f"{record.root.model} claims {'no number' if count is None else count}: {measured['own_matches_shown']} match what it was told, "
-        f"{measured['own_right']} are right."
+        f"{record.root.model} claims {'no number' if count is None else count}: {measured['own_matches_shown']} by what it was told, "
+        f"{measured['own_right']} truly."
     )
