@@ -11,7 +11,7 @@ from math import comb, factorial, gcd, prod
 
 from lifeline_tui.core.chance import pick, shuffled
 from lifeline_tui.core.puzzle import Answer, Fake
-from lifeline_tui.families.shape import BadParams, Family, Params, bounded, form, listed, parts, size, word
+from lifeline_tui.families.shape import BadParams, Family, Params, bounded, form, listed, parts, size, sized, word
 
 _COLOURS = ("red", "green", "blue", "white", "black", "amber")
 _SIZES = {
@@ -225,9 +225,9 @@ def _bounds(params: Params, key: Answer, value: str) -> str:
     n, rows, given = sum(beads.values()), _fixed_by_turn(beads, apart, 0), int(value)
     least, most = -(-rows // (2 * n)), _turns(beads, apart) // n
     if any(_fixed_by_flip(beads, apart, on_axis) for on_axis in ((1,) if n % 2 else (0, 2))):
-        above = rows // (2 * n) + 1
-        wrong = [count for count in range(above, most + 1) if count != int(key.value) and not size(params, key, str(count))]
-        least = above if len(wrong) > 1 else least
+        # One wrong number left and the key would be half told.
+        above, near = rows // (2 * n) + 1, sized(key)
+        least = above if min(most + 1, near.stop) - max(above, near.start) > 2 else least
     if given < least:
         return f"is too small for {rows} rows of which at most {2 * n} are one arrangement"
     return f"is larger than {most}, the number with turns alone" if given > most else ""

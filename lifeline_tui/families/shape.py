@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 
 from lifeline_tui.core.puzzle import Answer, Fake
 
@@ -74,15 +75,21 @@ def form(params: Params, key: Answer, value: str) -> str:
     items = value.split(", ")
     if len(set(items)) < len(items):
         return "names one thing twice"
-    plain = all(re.fullmatch("[A-Za-z]+|[0-9]{1,9}", item) for item in items)
-    ordered = plain and items == sorted(items, key=lambda item: (int(item) if item.isdigit() else -1, item))
-    return "" if ordered else "is not a list in order with commas between"
+    names = key.value[:1].isalpha()
+    alike = all(re.fullmatch("[A-Za-z]+" if names else "0|[1-9][0-9]{0,8}", item) for item in items)
+    ordered = alike and items == sorted(items, key=lambda item: (0 if names else int(item), item))
+    return "" if ordered else f"is not a list of {'names' if names else 'numbers'} in order with commas between"
 
 
 def size(params: Params, key: Answer, value: str) -> str:
     """A number of another size than the key's."""
     small, large = sorted((Fraction(key.value), Fraction(value)))
-    return "" if large < RATIO * small else f"is at least {RATIO} times as large or as small as the key"
+    return "" if large < RATIO * small else f"is {RATIO} of the key or more, or {1 / RATIO} of it or less"
+
+
+def sized(key: Answer) -> range:
+    """The whole numbers that are of the key's size, the key among them."""
+    return range(floor(Fraction(key.value) / RATIO) + 1, ceil(Fraction(key.value) * RATIO))
 
 
 def word(params: Params, field: str, options: Iterable[str]) -> str:

@@ -7,11 +7,11 @@ themselves and each other (Conway's leading numbers, weighted by the chances: S.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, prod
+from math import prod
 
 from lifeline_tui.core.chance import pick
 from lifeline_tui.core.puzzle import Answer, Fake
-from lifeline_tui.families.shape import RATIO, BadParams, Family, Params, bounded, form, listed, parts, size
+from lifeline_tui.families.shape import BadParams, Family, Params, bounded, form, listed, parts, size, sized
 
 Chances = dict[str, Fraction]
 _DEVICES = {
@@ -19,6 +19,7 @@ _DEVICES = {
     "medium": ("H 1/3, T 2/3", "H 3/5, T 2/5", "A 1/2, B 1/3, C 1/6", "H 3/4, T 1/4", "A 2/5, B 2/5, C 1/5"),
     "hard": ("H 2/5, T 3/5", "A 1/2, B 1/3, C 1/6", "H 3/7, T 4/7", "A 3/8, B 3/8, C 1/4", "A 2/5, B 2/5, C 1/5"),
 }
+_MANY = 100
 _LENGTHS = {"easy": (2, 3), "medium": (4, 5), "hard": (5, 6)}
 
 
@@ -165,18 +166,22 @@ def _wrong_races(chances: Chances, run: str, rival: str) -> list[Fake]:
 
 def _wrong_waits(chances: Chances, run: str) -> list[Fake]:
     """One overlap of the run with itself lost, counted twice, or seen where there is none; or the trials counted from elsewhere."""
-    own, fakes = _overlap(chances, run, run), []
+    own, fakes, less_likely = _overlap(chances, run, run), [], []
     for count in range(len(run) - 1, 0, -1):
         start, end = run[:count], run[-count:]
         if start == end:
             fakes.append(Fake(str(own - 1 / _chance(chances, start)), f"lost the run's overlap of {count} with itself"))
-            fakes.append(Fake(str(own + 1 / _chance(chances, start)), f"counted the run's overlap of {count} with itself twice"))
+            less_likely.append(
+                Fake(str(own + 1 / _chance(chances, start)), f"counted the run's overlap of {count} with itself twice")
+            )
         else:
             seen = f"took {start} and {end} for an overlap of {count}, with the chance of"
-            fakes += [Fake(str(own + 1 / _chance(chances, piece)), f"{seen} {piece}") for piece in dict.fromkeys((start, end))]
+            fakes.append(Fake(str(own + 1 / _chance(chances, start)), f"{seen} {start}"))
+            less_likely.append(Fake(str(own + 1 / _chance(chances, end)), f"{seen} {end}"))
     ends = [1 / _chance(chances, run[at:]) for at in range(len(run))]
     return [
         *fakes,
+        *less_likely,
         Fake(str(sum(ends, Fraction(0))), "started again from nothing after every miss"),
         Fake(
             str(1 / _chance(chances, run) + 1 / chances[run[0]]), "took for granted that only the last symbol starts the run again"
@@ -188,17 +193,23 @@ def _wrong_waits(chances: Chances, run: str) -> list[Fake]:
 
 
 def _range(params: Params, key: Answer, value: str) -> str:
-    """A chance lies between 0 and 1, and is not what the runs' own chances give; a wait is at least one over the run's chance."""
+    """A chance lies between 0 and 1, and is not what the chances of the two runs alone give.  A wait is one over the chance of the
+    run at least; and at most that with an overlap of every length, which is all the puzzle if the run is one symbol repeated."""
     chances, run, rival = _read(params)
     given, least = Fraction(value), 1 / _chance(chances, run)
-    if not rival:
-        return f"is less than {least}, one over the chance of the run" if given < least else ""
-    if not 0 < given < 1:
-        return "is not between 0 and 1"
-    plain = 1 / (1 + _chance(chances, rival) / _chance(chances, run))
-    return (
-        f"is one half, or {plain}, as the chances of the two runs alone would have it" if given in (plain, Fraction(1, 2)) else ""
-    )
+    if rival:
+        plain = 1 / (1 + _chance(chances, rival) / _chance(chances, run))
+        if not 0 < given < 1:
+            return "is not between 0 and 1"
+        return (
+            f"is one half, or {plain}, as the chances of the two runs alone would have it"
+            if given in (plain, Fraction(1, 2))
+            else ""
+        )
+    if given < least:
+        return f"is less than {least}, one over the chance of the run"
+    most = least + sum(1 / max(_chance(chances, run[:n]), _chance(chances, run[-n:])) for n in range(1, len(run)))
+    return f"is more than {most}, the most that overlaps can add up to" if len(set(run)) > 1 and given > most else ""
 
 
 def _ends(params: Params, key: Answer, value: str) -> str:
@@ -206,16 +217,12 @@ def _ends(params: Params, key: Answer, value: str) -> str:
     chances, run, rival = _read(params)
     if rival:
         return ""
-    parts_ = [(chances[run[0]], run[1:]), (chances[run[-1]], run[:-1])]
-
-    def fits(number: Fraction) -> bool:
-        return all((number * chance * prod(chances[s].numerator for s in rest)).denominator == 1 for chance, rest in parts_)
-
-    least, most = max(1 / _chance(chances, run), Fraction(key.value) / RATIO), Fraction(key.value) * RATIO
-    whole = [
-        n for n in range(ceil(least), ceil(most)) if fits(Fraction(n)) and not size(params, key, str(n)) and str(n) != key.value
-    ]
-    if fits(Fraction(value)) or (key.type == "int" and len(whole) < 2):
+    given, fits = Fraction(value), True
+    for chance, rest in ((chances[run[0]], run[1:]), (chances[run[-1]], run[:-1])):
+        fits = fits and (given * chance * prod(chances[symbol].numerator for symbol in rest)).denominator == 1
+    # Where all outcomes are equally likely, only so many multiples of their number are of the key's size.
+    multiples = [n for n in sized(key)[:_MANY] if n % len(chances) == 0 and n >= 1 / _chance(chances, run)]
+    if fits or (key.type == "int" and len(multiples) < 3 and len(sized(key)) < _MANY):
         return ""
     return f"cannot be a sum of waits that all begin with {run[0]} and end with {run[-1]}"
 
