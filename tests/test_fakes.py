@@ -181,7 +181,10 @@ RETOLD: list[tuple[str, Retold]] = [
 
 def test_an_error_that_makes_another_puzzle_gives_its_key_by_the_other_method() -> None:
     tried = set()
-    for puzzle, fake in FAKES:
+    given = [
+        (p, fake) for p in SHIPPED.puzzles if p.stratum == "medium" for fake in families()[p.family].fakes(SHIPPED.params[p.id])
+    ]
+    for puzzle, fake in [*FAKES, *given]:
         for pattern, retold in RETOLD:
             if found := re.fullmatch(pattern, fake.error):
                 tried.add(pattern)

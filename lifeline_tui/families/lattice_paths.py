@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import comb
 
 from lifeline_tui.core.chance import pick, shuffled
@@ -118,45 +119,42 @@ def _enumeration(params: Params) -> Answer:
 
 
 def _fakes(params: Params) -> list[Fake]:
+    """Rules let go and points closed elsewhere, by turns: the first make the count larger, the second larger or smaller."""
     east, north, blocked, run = _read(params)
-    fakes = []
+    loose: list[tuple[str, int]] = []
     if run:
-        fakes += [
-            Fake(str(_ways(east, north, blocked, run, _Slip(longer=way))), f"allowed {run + 1} steps in a row to the {name}")
-            for way, name in (("E", "east"), ("N", "north"))
-        ]
-        fakes += [
-            Fake(str(_ways(east, north, blocked, run + 1)), f"allowed runs of {run + 1} steps"),
-            Fake(str(_ways(east, north, blocked, run - 1 or 1)), f"allowed runs of fewer than {run} steps only"),
-        ]
-    else:
-        to_first = _ways(*blocked[0], [], 0)
-        from_first = _ways(east - blocked[0][0], north - blocked[0][1], [], 0)
-        free = _ways(east, north, [], 0)
-        fakes += [
-            Fake(str(free - to_first - from_first), "added the ways to a closed point and on from it instead of multiplying them"),
-            Fake(str(free - to_first), "took off the routes to a closed point instead of those through it"),
-            Fake(str(free), "forgot every closed point"),
-            Fake(
-                str(_ways(east, north, blocked, 0) - _turning_once(east, north, blocked)), "left out the routes that turn only once"
-            ),
+        ways = {name: _Slip(longer=way) for way, name in (("E", "east"), ("N", "north"))}
+        loose += [
+            (f"allowed {run + 1} steps in a row to the {name}", _ways(east, north, blocked, run, slip))
+            for name, slip in ways.items()
         ]
     if len(blocked) > 1:
-        fakes[1:1] = [
-            Fake(str(_ways(east, north, [p for p in blocked if p != missed], run)), f"missed the closed point {missed}")
-            for missed in blocked
+        others = {missed: [point for point in blocked if point != missed] for missed in blocked}
+        loose[1:1] = [(f"missed the closed point {missed}", _ways(east, north, left, run)) for missed, left in others.items()]
+    elif not run:
+        (x, y), free = blocked[0], _ways(east, north, [], 0)
+        there, on = _ways(x, y, [], 0), _ways(east - x, north - y, [], 0)
+        loose += [
+            ("added the ways to the closed point and on from it instead of multiplying them", free - there - on),
+            ("took off the routes to the closed point instead of those through it", free - there),
         ]
     for point in blocked:
         for way, side in (("E", "west"), ("N", "south")):
-            slip = _Slip(point, way)
-            fakes.append(Fake(str(_ways(east, north, blocked, run, slip)), f"let routes into {point} from the {side}"))
-    for point in blocked:
-        x, y = point
-        others = [other for other in blocked if other != point]
+            loose.append((f"let routes into {point} from the {side}", _ways(east, north, blocked, run, _Slip(point, way))))
+    if run:
+        loose.append((f"allowed runs of {run + 1} steps", _ways(east, north, blocked, run + 1)))
+        loose.append((f"allowed runs of fewer than {run} steps only", _ways(east, north, blocked, run - 1 or 1)))
+    else:
+        once = _turning_once(east, north, blocked)
+        loose.insert(1, ("left out the routes that turn only once", _ways(east, north, blocked, 0) - once))
+        loose.append(("forgot every closed point", _ways(east, north, [], 0)))
+    moved: list[tuple[str, int]] = []
+    for x, y in blocked:
         for wrong in ((y, x), (x, y + 1), (x + 1, y), (x, y - 1), (x - 1, y)):
             if 0 <= wrong[0] <= east and 0 <= wrong[1] <= north and wrong not in ((0, 0), (east, north), *blocked):
-                fakes.append(Fake(str(_ways(east, north, [*others, wrong], run)), f"closed {wrong} in place of {point}"))
-    return fakes
+                closed = [wrong if point == (x, y) else point for point in blocked]
+                moved.append((f"closed {wrong} in place of {(x, y)}", _ways(east, north, closed, run)))
+    return [Fake(str(count), error) for pair in zip_longest(loose, moved) for error, count in filter(None, pair)]
 
 
 def _turning_once(east: int, north: int, blocked: list[Point]) -> int:

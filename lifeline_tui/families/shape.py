@@ -22,7 +22,7 @@ Check = Callable[[Params, Answer, str], str]
 """(parameters, key, value) -> what gives the value away, as a clause that follows "it"; empty if nothing does.
 
 The first check of a family is `form`; those after it may rely on it.  A check says nothing where fewer than two wrong values would
-be left: on so small a ground it would not be a look at the value but the solution."""
+be left, or where what it works out is the whole puzzle: there it would not be a look at the value but the solution."""
 
 RATIO = Fraction(3, 2)
 """How many times larger or smaller than the key a number may not be, so that none is off by half or more."""
