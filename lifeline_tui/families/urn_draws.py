@@ -181,9 +181,15 @@ def _miscounted(case: _Case) -> list[Fake]:
     return [Fake(str(good / sets), error) for error, good in wrong]
 
 
+def _alone(case: _Case, colour: str, count: int) -> Fraction:
+    """The chance of exactly `count` balls of one colour, whatever else is drawn."""
+    size_, total = case.bag[colour], sum(case.bag.values())
+    return Fraction(comb(size_, count) * comb(total - size_, case.draws - count), comb(total, case.draws))
+
+
 def _only_one(case: _Case) -> bool:
     """Whether one condition is the whole puzzle: then what could be checked about it is what has to be found."""
-    return not case.differ and _chance(replace(case, at_least=("none", 0))) == _chance(case)
+    return not case.differ and _alone(case, *case.exactly) == _chance(case)
 
 
 def _range(params: Params, key: Answer, value: str) -> str:
@@ -209,14 +215,8 @@ def _bounds(params: Params, key: Answer, value: str) -> str:
     case = _read(params)
     if _only_one(case):
         return ""
-    first = _chance(replace(case, differ=False, at_least=("none", 0)))
-    then = 1 - sum(
-        (
-            _chance(replace(case, differ=False, exactly=(case.at_least[0], few), at_least=("none", 0)))
-            for few in range(case.at_least[1])
-        ),
-        Fraction(0),
-    )
+    other, least = case.at_least
+    first, then = _alone(case, *case.exactly), 1 - sum((_alone(case, other, few) for few in range(least)), Fraction(0))
     if Fraction(value) > min(first, then):
         return "is more than the chance of one of its conditions alone"
     return "is less than its two conditions leave room for" if not case.differ and Fraction(value) < first + then - 1 else ""
