@@ -66,7 +66,9 @@ def packs_show(pack: str, as_json: bool) -> None:
 @packs.command("check", **sample("lifeline packs check"))
 @click.argument("pack", nargs=-1)
 def packs_check(pack: tuple[str, ...]) -> None:
-    """Prove every key again with two independent solvers, and every fake wrong.  A key that nobody can prove is no failure."""
+    """Prove every key again with two independent solvers, and every fake wrong and not to be seen through at a glance.
+
+    A key that nobody can prove is no failure.  What a glance is, each family says: its cheap checks."""
     from .packs import check_pack, load_pack, pack_names
 
     wrong = 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from .core.chance import derive, shuffled
 from .core.grading import Grade, grade
 from .core.puzzle import ANSWER_TYPES, STRATA, Answer, Fake, Puzzle
-from .families import BadParams, Family, Params, families
+from .families import BadParams, Family, Params, families, flaw
 from .loading import Entry, find, listed, load, resources
 
 MAX_PUZZLES = 1_000
@@ -114,7 +114,8 @@ def check_pack(pack: Pack) -> list[Finding]:
 
 
 def check_puzzle(puzzle: Puzzle, params: Params | None) -> Finding:
-    """The fakes' gates; then the key by every solver of the family, the text, and each fake whose error the family knows."""
+    """The fakes' gates; then the key by every solver of the family, the text, each fake whose error the family knows, and the cheap
+    checks that the family lists."""
     problem = _fakes_problem(puzzle)
     if problem:
         return Finding(puzzle.id, False, problem)
@@ -154,6 +155,9 @@ def _proof_problem(puzzle: Puzzle, params: Params, family: Family) -> str:
     for fake in puzzle.fakes:
         if fake.error in made and fake.value not in made[fake.error]:
             return f"The fake {fake.value} is not what its error gives ({fake.error}): {listed(sorted(made[fake.error]), 'or')}."
+        seen = flaw(family, params, proved, fake.value)
+        if seen:
+            return f"The fake {fake.value} {seen}."
     return ""
 
 
@@ -232,7 +236,7 @@ def _candidate(family: Family, stratum: str, seed: int, pack: str) -> tuple[Puzz
         )
         for fake in family.fakes(params):
             more = replace(puzzle, fakes=(*puzzle.fakes, fake))
-            if len(more.fakes) <= _MOST_FAKES and not _fakes_problem(more):
+            if len(more.fakes) <= _MOST_FAKES and not _fakes_problem(more) and not flaw(family, params, solved[0], fake.value):
                 puzzle = more
     except BadParams:
         return None

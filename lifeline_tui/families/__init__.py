@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from lifeline_tui.families.shape import BadParams, Family, Params
+from lifeline_tui.families.shape import BadParams, Family, Params, flaw
 
-__all__ = ["BadParams", "Family", "Params", "families"]
+__all__ = ["BadParams", "Family", "Params", "families", "flaw"]
 
 
 @cache

@@ -11,7 +11,7 @@ from math import comb, factorial, gcd, prod
 
 from lifeline_tui.core.chance import pick, shuffled
 from lifeline_tui.core.puzzle import Answer, Fake
-from lifeline_tui.families.shape import BadParams, Family, Params, bounded, listed, parts, word
+from lifeline_tui.families.shape import BadParams, Family, Params, bounded, form, listed, parts, size, sized, word
 
 _COLOURS = ("red", "green", "blue", "white", "black", "amber")
 _SIZES = {
@@ -20,6 +20,8 @@ _SIZES = {
     "hard": ((4, 4, 4), (5, 4, 3), (4, 3, 3, 2), (5, 3, 3), (6, 3, 3), (4, 4, 2, 2), (5, 5, 2), (4, 3, 2, 2)),
 }
 _MOST_ROWS = 400_000
+_MOST_LISTED = 5_000
+"""Rows up to which fakes are also made from the arrangements one by one."""
 
 
 def _draw(stratum: str, seed: int) -> dict[str, str]:
@@ -85,15 +87,17 @@ def _fixed_by_turn(beads: dict[str, int], apart: str, step: int) -> int:
     return _apart_in_ring(n // copies, special) * _rows(list(sizes.values()))
 
 
-def _fixed_by_flip(beads: dict[str, int], apart: str, on_axis: int) -> int:
-    """Rows that a flip leaves alone whose axis goes through `on_axis` beads (0, 1 or 2): those are chosen, then one half is."""
+def _fixed_by_flip(beads: dict[str, int], apart: str, on_axis: int, alike: bool = False) -> int:
+    """Rows that a flip leaves alone whose axis goes through `on_axis` beads (0, 1 or 2): those are chosen, then one half is.
+
+    `alike` leaves out the rows with two colours on the axis: an error that fakes are made of."""
     axes: list[tuple[str, ...]] = [()]
     for _ in range(on_axis):
         axes = [(*chosen, colour) for chosen in axes for colour in beads]
     total = 0
     for chosen in axes:
         left = {colour: size - chosen.count(colour) for colour, size in beads.items()}
-        if any(size < 0 or size % 2 for size in left.values()):
+        if any(size < 0 or size % 2 for size in left.values()) or (alike and len(set(chosen)) > 1):
             continue
         half = {colour: size // 2 for colour, size in left.items()}
         if apart == "none":
@@ -125,7 +129,9 @@ def _classes(beads: dict[str, int], apart: str) -> set[str]:
     letters = {colour: chr(97 + place) for place, colour in enumerate(order)}
     banned = letters[apart] * 2 if apart != "none" else "-"
     found = set()
-    for tail in _arrangements(Counter({letters[c]: size - (c == order[0]) for c, size in beads.items()}), sum(beads.values()) - 1):
+    for tail in _arrangements(
+        Counter({letters[c]: count - (c == order[0]) for c, count in beads.items()}), sum(beads.values()) - 1
+    ):
         row = "a" + tail
         if banned not in row + "a":
             starts = [place for place, letter in enumerate(row) if letter == "a"]
@@ -148,18 +154,83 @@ def _arrangements(left: Counter[str], length: int) -> Iterator[str]:
 
 
 def _fakes(params: Params) -> list[Fake]:
+    """Sums over turns and flips with one thing wrong; and for few rows, lists of arrangements with one thing wrong."""
     beads, apart = _read(params)
     n = sum(beads.values())
-    turns = sum(_fixed_by_turn(beads, apart, step) for step in range(n)) // n
-    rows = _fixed_by_turn(beads, apart, 0)
-    fakes = [
-        Fake(str(round(rows / (2 * n))), "divided the number of rows by 2n and rounded, as if no arrangement were symmetric"),
-        Fake(str(turns), "counted turns only, not flips"),
-        Fake(str(rows // n), "divided the number of rows by n and rounded down, without flips or symmetry"),
-    ]
+    turns, rows = _turns(beads, apart), _fixed_by_turn(beads, apart, 0)
+    none, one, two = (_fixed_by_flip(beads, apart, on_axis) for on_axis in range(3))
+    flips = n * one if n % 2 else n // 2 * (none + two)
+    if not flips:
+        return []  # the number of rows divided by 2n is the key, and nothing is left to get wrong
+    sums = [("counted turns only, not flips", 2 * turns)]
     if apart != "none":
-        fakes.insert(0, Fake(_burnside({**params, "apart": "none"}).value, f"ignored that no two {apart} beads may touch"))
+        bent = [_fixed_by_flip(beads, "none", on_axis) for on_axis in range(3)]
+        line = _apart_in_line(n, beads[apart]) * _rows([count for colour, count in beads.items() if colour != apart])
+        sums += [
+            (
+                f"let two {apart} beads touch where a flip leaves an arrangement alone",
+                turns + (n * bent[1] if n % 2 else n // 2 * (bent[0] + bent[2])),
+            ),
+            (f"let two {apart} beads touch where the ends of the row are joined", turns - rows + line + flips),
+            (f"ignored that no two {apart} beads may touch", 2 * n * int(_burnside({**params, "apart": "none"}).value)),
+        ]
+    if n % 2:
+        sums.append(("counted one flip in place of one through each bead", turns + one))
+    else:
+        alike = _fixed_by_flip(beads, apart, 2, alike=True)
+        sums += [
+            ("took every flip to go through two beads", turns + n * two),
+            ("took every flip to go between beads", turns + n * none),
+            ("left out the flips that go between beads", turns + n // 2 * two),
+            ("left out the flips that go through two beads", turns + n // 2 * none),
+            ("took the two beads on the axis of a flip to be of one colour", turns + n // 2 * (none + alike)),
+        ]
+    sums += [
+        ("counted twice each arrangement that a flip leaves alone", turns + 3 * flips),
+        ("left out the turns that leave some arrangements alone", rows + flips),
+        ("divided the number of rows by 2n, as if no arrangement were symmetric", rows),
+    ]
+    # Whoever finds a sum that 2n does not divide sees that something is wrong.
+    fakes = [Fake(str(total // (2 * n)), error) for error, total in sums if total % (2 * n) == 0]
+    if rows <= _MOST_LISTED:
+        fakes += _listed_wrong(beads, apart)
+    key = (turns + flips) // (2 * n)
+    if turns > flips:
+        fakes.append(Fake(str(key + 1), "counted one arrangement and its mirror image as two"))
+    return [*fakes, Fake(str(key - 1), "listed the arrangements and overlooked one")]
+
+
+def _turns(beads: dict[str, int], apart: str) -> int:
+    return sum(_fixed_by_turn(beads, apart, step) for step in range(sum(beads.values())))
+
+
+def _listed_wrong(beads: dict[str, int], apart: str) -> list[Fake]:
+    """What comes of listing the arrangements and going wrong with those in which all beads of one colour are together."""
+    found, fakes = _classes(beads, apart), []
+    order = sorted(beads, key=lambda colour: (beads[colour], colour))
+    for place, colour in enumerate(order):
+        block = chr(97 + place) * beads[colour]
+        together = {row for row in found if block in row * 2 and beads[colour] > 1}
+        handed = [row for row in together if row[::-1] not in [row[at:] + row[:at] for at in range(len(row))]]
+        fakes += [
+            Fake(str(len(found) + len(handed)), f"counted mirror images as two where all {colour} beads are together"),
+            Fake(str(len(found) - len(together)), f"left out the arrangements with all {colour} beads together"),
+        ]
     return fakes
+
+
+def _bounds(params: Params, key: Answer, value: str) -> str:
+    """One arrangement is 2n rows at most, and fewer if a flip leaves it alone; and flips make no new ones."""
+    beads, apart = _read(params)
+    n, rows, given = sum(beads.values()), _fixed_by_turn(beads, apart, 0), int(value)
+    least, most = -(-rows // (2 * n)), _turns(beads, apart) // n
+    if any(_fixed_by_flip(beads, apart, on_axis) for on_axis in ((1,) if n % 2 else (0, 2))):
+        # One wrong number left and the key would be half told.
+        above, near = rows // (2 * n) + 1, sized(key)
+        least = above if min(most + 1, near.stop) - max(above, near.start) > 2 else least
+    if given < least:
+        return f"is too small for {rows} rows of which at most {2 * n} are one arrangement"
+    return f"is larger than {most}, the number with turns alone" if given > most else ""
 
 
 FAMILY = Family(
@@ -168,5 +239,6 @@ FAMILY = Family(
     text=_text,
     solvers={"burnside": _burnside, "enumeration": _enumeration},
     fakes=_fakes,
+    checks={"form": form, "size": size, "bounds": _bounds},
     tag=lambda params: "".join(map(str, _read(params)[0].values())),
 )

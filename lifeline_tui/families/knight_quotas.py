@@ -2,17 +2,20 @@
 
 One method tries every group of that many knights; the other decides person by person and turns back as soon as a statement is
 broken, judging it while some are still undecided.
+
+Only one group fits, so any other breaks what somebody says: to try every statement on it is to solve the puzzle.  What can be done is
+that it does not show at once: the words of those who are listed hold, and no "X is a knave" is broken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 from lifeline_tui.core.chance import draw, pick, shuffled
 from lifeline_tui.core.puzzle import Answer, Fake
-from lifeline_tui.families.shape import BadParams, Family, Params, parts, whole
+from lifeline_tui.families.shape import BadParams, Family, Params, form, listed, parts, whole
 
 _NAMES = ("Ada", "Bela", "Cleo", "Dev", "Esme", "Finn", "Gita", "Hugo", "Ines", "Jonas", "Kira", "Luis")
 _PEOPLE = {"easy": (3, 4), "medium": (6, 7), "hard": (10, 11)}
@@ -146,11 +149,56 @@ def _named(knights: set[str]) -> str:
 
 
 def _fakes(params: Params) -> list[Fake]:
-    near = [(_named(knights), broken[0]) for knights, broken in _groups(params) if len(broken) == 1]
-    # Different statements broken make different errors; more of the same only where there is nothing else.
-    first = {speaker: value for value, speaker in reversed(near)}
-    ordered = [(value, speaker) for speaker, value in first.items()] + [pair for pair in near if pair[0] not in first.values()]
-    return [Fake(value, f"fits everything but what {speaker} says") for value, speaker in ordered]
+    """Groups that come of letting somebody off the rule of knights and knaves: the fewer, and the less plainly, the better."""
+    wrong = [(knights, broken) for knights, broken in _groups(params) if broken]
+    # Where hardly anything comes close to fitting, the key is found too easily for a fake to be believed.
+    if sum(len(broken) == 1 for _, broken in wrong) < 2:
+        return []
+    wrong.sort(key=lambda pair: (_lying(params, pair[0]), _misnamed(params, pair[0]), len(pair[1])))
+    few = [pair for place, pair in enumerate(wrong) if place < 2 or len(pair[1]) < 3]
+    return [Fake(_named(knights), _let_off(knights, broken)) for knights, broken in few]
+
+
+def _let_off(knights: set[str], broken: list[str]) -> str:
+    knaves, others = [name for name in broken if name not in knights], [name for name in broken if name in knights]
+    said = [f"{listed(knaves)} say something true as {'a knave' if len(knaves) == 1 else 'knaves'}"] if knaves else []
+    said += [f"{listed(others)} say something false as {'a knight' if len(others) == 1 else 'knights'}"] if others else []
+    return f"let {listed(said)}"
+
+
+def _lying(params: Params, knights: set[str]) -> bool:
+    """Whether what somebody in the group says is not true of it."""
+    return any(says.speaker in knights and not _true(says, knights) for says in _read(params)[1])
+
+
+def _misnamed(params: Params, knights: set[str]) -> bool:
+    """Whether somebody calls a person a knave and is the same as that person: of two such people exactly one is a knight."""
+    said = [says for says in _read(params)[1] if says.kind == "knave"]
+    return any((says.speaker in knights) == (says.about[0] in knights) for says in said)
+
+
+def _people(params: Params, key: Answer, value: str) -> str:
+    quota, said = _read(params)
+    names = value.split(", ")
+    if not set(names) <= {says.speaker for says in said}:
+        return "names somebody who is not there"
+    return "" if len(names) == quota else f"does not name {quota}"
+
+
+def _knights_words(params: Params, key: Answer, value: str) -> str:
+    knights = set(value.split(", "))
+    return "makes somebody a knight whose own words are false" if _lying(params, knights) and _left(params, _lying) > 1 else ""
+
+
+def _accusations(params: Params, key: Answer, value: str) -> str:
+    knights = set(value.split(", "))
+    seen = _misnamed(params, knights) and _left(params, _lying, _misnamed) > 1
+    return "makes two people alike of whom one calls the other a knave" if seen else ""
+
+
+def _left(params: Params, *seen: Callable[[Params, set[str]], bool]) -> int:
+    """How many wrong groups show none of what is `seen`."""
+    return sum(bool(broken) and not any(look(params, knights) for look in seen) for knights, broken in _groups(params))
 
 
 FAMILY = Family(
@@ -159,5 +207,6 @@ FAMILY = Family(
     text=_text,
     solvers={"all-groups": _by_groups, "backtracking": _by_backtracking},
     fakes=_fakes,
+    checks={"form": form, "people": _people, "knights' words": _knights_words, "accusations": _accusations},
     tag=lambda params: f"{_read(params)[0]}of{len(_read(params)[1])}",
 )

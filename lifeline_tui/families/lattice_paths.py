@@ -6,11 +6,13 @@ One method adds up ways point by point and keeps the length of the last run; the
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
+from itertools import zip_longest
 from math import comb
 
 from lifeline_tui.core.chance import pick, shuffled
 from lifeline_tui.core.puzzle import Answer, Fake
-from lifeline_tui.families.shape import BadParams, Family, Params, bounded, listed, parts, whole
+from lifeline_tui.families.shape import BadParams, Family, Params, bounded, form, listed, parts, size, whole
 
 Point = tuple[int, int]
 _SIZES = {
@@ -61,19 +63,32 @@ def _text(params: Params) -> str:
     )
 
 
-def _ways(east: int, north: int, blocked: list[Point], run: int) -> int:
+@dataclass(frozen=True, slots=True)
+class _Slip:
+    """How a fake's count goes wrong; the default is not at all."""
+
+    entered: Point | None = None
+    by: str = ""
+    """The closed point that a step in this direction may still enter."""
+    longer: str = ""
+    """The direction in which a run may be one step longer."""
+
+
+def _ways(east: int, north: int, blocked: list[Point], run: int, slip: _Slip = _Slip()) -> int:
     """Ways by point, direction of the last step and length of its run, summed from the start to the goal."""
     longest, closed = run or east + north, set(blocked)
     ways: dict[Point, dict[tuple[str, int], int]] = {(0, 0): {("", 0): 1}}
     for x in range(east + 1):
         for y in range(north + 1):
-            if (x, y) == (0, 0) or (x, y) in closed:
+            if (x, y) == (0, 0):
                 continue
             here: dict[tuple[str, int], int] = defaultdict(int)
             for way, before in (("E", (x - 1, y)), ("N", (x, y - 1))):
+                if (x, y) in closed and (slip.entered, slip.by) != ((x, y), way):
+                    continue
                 for (last, length), count in ways.get(before, {}).items():
                     now = length + 1 if last == way else 1
-                    if now <= longest:
+                    if now <= longest + (slip.longer == way):
                         here[way, now] += count
             ways[x, y] = here
     return sum(ways[east, north].values())
@@ -104,22 +119,65 @@ def _enumeration(params: Params) -> Answer:
 
 
 def _fakes(params: Params) -> list[Fake]:
+    """Rules let go and points closed elsewhere, by turns: the first make the count larger, the second larger or smaller."""
     east, north, blocked, run = _read(params)
-    key, free = _ways(east, north, blocked, run), _ways(east, north, [], run)
-    fakes = [
-        Fake(str(_ways(east, north, [p for p in blocked if p != missed], run)), f"missed the closed point {missed}")
-        for missed in blocked
-        if len(blocked) > 1
-    ]
+    loose: list[tuple[str, int]] = []
     if run:
-        fakes.insert(1, Fake(str(_ways(east, north, blocked, run - 1 or 1)), f"allowed runs of fewer than {run} steps only"))
-        fakes.insert(2, Fake(str(_ways(east, north, blocked, run + 1)), f"allowed runs of {run + 1} steps"))
+        ways = {name: _Slip(longer=way) for way, name in (("E", "east"), ("N", "north"))}
+        loose += [
+            (f"allowed {run + 1} steps in a row to the {name}", _ways(east, north, blocked, run, slip))
+            for name, slip in ways.items()
+        ]
+    if len(blocked) > 1:
+        others = {missed: [point for point in blocked if point != missed] for missed in blocked}
+        loose[1:1] = [(f"missed the closed point {missed}", _ways(east, north, left, run)) for missed, left in others.items()]
+    elif not run:
+        (x, y), free = blocked[0], _ways(east, north, [], 0)
+        there, on = _ways(x, y, [], 0), _ways(east - x, north - y, [], 0)
+        loose += [
+            ("added the ways to the closed point and on from it instead of multiplying them", free - there - on),
+            ("took off the routes to the closed point instead of those through it", free - there),
+        ]
+    for point in blocked:
+        for way, side in (("E", "west"), ("N", "south")):
+            loose.append((f"let routes into {point} from the {side}", _ways(east, north, blocked, run, _Slip(point, way))))
+    if run:
+        loose.append((f"allowed runs of {run + 1} steps", _ways(east, north, blocked, run + 1)))
+        loose.append((f"allowed runs of fewer than {run} steps only", _ways(east, north, blocked, run - 1 or 1)))
     else:
-        to_first = _ways(*blocked[0], [], 0)
-        fakes.append(Fake(str(free - to_first), "took off the routes to a closed point instead of those through it"))
-        fakes.append(Fake(str(free - key), "counted the routes that the closed points forbid"))
-        fakes.append(Fake(str(free), "forgot every closed point"))
-    return fakes
+        once = _turning_once(east, north, blocked)
+        loose.insert(1, ("left out the routes that turn only once", _ways(east, north, blocked, 0) - once))
+        loose.append(("forgot every closed point", _ways(east, north, [], 0)))
+    moved: list[tuple[str, int]] = []
+    for x, y in blocked:
+        for wrong in ((y, x), (x, y + 1), (x + 1, y), (x, y - 1), (x - 1, y)):
+            if 0 <= wrong[0] <= east and 0 <= wrong[1] <= north and wrong not in ((0, 0), (east, north), *blocked):
+                closed = [wrong if point == (x, y) else point for point in blocked]
+                moved.append((f"closed {wrong} in place of {(x, y)}", _ways(east, north, closed, run)))
+    return [Fake(str(count), error) for pair in zip_longest(loose, moved) for error, count in filter(None, pair)]
+
+
+def _turning_once(east: int, north: int, blocked: list[Point]) -> int:
+    """How many of the two routes along the border are open."""
+    return all(x and y < north for x, y in blocked) + all(y and x < east for x, y in blocked)
+
+
+def _bounds(params: Params, key: Answer, value: str) -> str:
+    """Routes in all, less those through a closed point, are two binomial coefficients.  One point and no limit are all the puzzle."""
+    east, north, blocked, run = _read(params)
+    total = comb(east + north, east)
+    through = [comb(x + y, x) * comb(east - x + north - y, east - x) for x, y in blocked] if run or len(blocked) > 1 else [0]
+    if int(value) > total - max(through):
+        return f"is more than the {total} routes, less {max(through)} through one closed point"
+    few = not run and len(blocked) > 1 and int(value) < total - sum(through)
+    return f"is less than the {total} routes, less all through each closed point" if few else ""
+
+
+def _parity(params: Params, key: Answer, value: str) -> str:
+    """In a grid that is its own mirror image, routes come in pairs."""
+    east, north, blocked, _ = _read(params)
+    mirrored = east == north and {(y, x) for x, y in blocked} == set(blocked)
+    return "is odd, and every route has a mirror image" if mirrored and int(value) % 2 else ""
 
 
 FAMILY = Family(
@@ -128,5 +186,6 @@ FAMILY = Family(
     text=_text,
     solvers={"dynamic-programming": _dynamic, "enumeration": _enumeration},
     fakes=_fakes,
+    checks={"form": form, "size": size, "bounds": _bounds, "parity": _parity},
     tag=lambda params: "{}x{}".format(*_read(params)),
 )

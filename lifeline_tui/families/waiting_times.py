@@ -11,7 +11,7 @@ from math import prod
 
 from lifeline_tui.core.chance import pick
 from lifeline_tui.core.puzzle import Answer, Fake
-from lifeline_tui.families.shape import BadParams, Family, Params, bounded, listed, parts
+from lifeline_tui.families.shape import BadParams, Family, Params, bounded, form, listed, parts, size, sized
 
 Chances = dict[str, Fraction]
 _DEVICES = {
@@ -19,6 +19,7 @@ _DEVICES = {
     "medium": ("H 1/3, T 2/3", "H 3/5, T 2/5", "A 1/2, B 1/3, C 1/6", "H 3/4, T 1/4", "A 2/5, B 2/5, C 1/5"),
     "hard": ("H 2/5, T 3/5", "A 1/2, B 1/3, C 1/6", "H 3/7, T 4/7", "A 3/8, B 3/8, C 1/4", "A 2/5, B 2/5, C 1/5"),
 }
+_MANY = 100
 _LENGTHS = {"easy": (2, 3), "medium": (4, 5), "hard": (5, 6)}
 
 
@@ -141,25 +142,89 @@ def _solved(rows: list[list[Fraction]]) -> list[Fraction]:
 
 def _fakes(params: Params) -> list[Fake]:
     chances, run, rival = _read(params)
-    own, whole_run = _overlap(chances, run, run), 1 / _chance(chances, run)
-    if rival:
-        theirs, rare = _overlap(chances, rival, rival), 1 / _chance(chances, rival)
-        mine, yours = theirs - _overlap(chances, rival, run), own - _overlap(chances, run, rival)
-        swapped = [theirs - _overlap(chances, run, rival), own - _overlap(chances, rival, run)]
-        return [
-            Fake(str(theirs / (own + theirs)), "compared the two waiting times and left out how the runs overlap each other"),
-            Fake(str(swapped[0] / sum(swapped)), "took each overlap between the two runs the wrong way round"),
-            Fake(str(rare / (rare + whole_run)), "compared the chances of the two runs only"),
-            Fake(str(yours / (mine + yours)), "gave the probability of the other run"),
-        ]
-    borders = [size for size in range(1, len(run)) if run.endswith(run[:size])]
-    lost = [Fake(str(own - 1 / _chance(chances, run[:size])), f"lost the run's overlap of {size} with itself") for size in borders]
-    return [
-        *lost[::-1],
-        Fake(str(whole_run + 1 / chances[run[0]]), "took for granted that only the last symbol starts the run again"),
-        Fake(str(own - len(run)), "left out the trials that make up the run"),
-        Fake(str(whole_run * len(run)), "cut the trials into separate blocks of the run's length"),
+    return _wrong_races(chances, run, rival) if rival else _wrong_waits(chances, run)
+
+
+def _wrong_races(chances: Chances, run: str, rival: str) -> list[Fake]:
+    """The odds with one of the four sums of overlaps left out or mistaken for another."""
+    own, theirs = _overlap(chances, run, run), _overlap(chances, rival, rival)
+    before, after = _overlap(chances, rival, run), _overlap(chances, run, rival)
+    whole, other = 1 / _chance(chances, run), 1 / _chance(chances, rival)
+    odds = [
+        (f"left out how the end of {rival} can start {run}", theirs, own - after),
+        (f"left out how the end of {run} can start {rival}", theirs - before, own),
+        (f"left out how {run} overlaps itself", theirs - before, whole - after),
+        (f"left out how {rival} overlaps itself", other - before, own - after),
+        ("took each overlap between the two runs the wrong way round", theirs - after, own - before),
+        ("left out how each run overlaps itself", other - before, whole - after),
+        ("compared the two waiting times and left out how the runs overlap each other", theirs, own),
+        ("compared the chances of the two runs only", other, whole),
+        ("gave the probability of the other run", own - after, theirs - before),
     ]
+    return [Fake(str(ours / (ours + against)), error) for error, ours, against in odds if ours > 0 and against > 0]
+
+
+def _wrong_waits(chances: Chances, run: str) -> list[Fake]:
+    """One overlap of the run with itself lost, counted twice, or seen where there is none; or the trials counted from elsewhere."""
+    own, fakes, less_likely = _overlap(chances, run, run), [], []
+    for count in range(len(run) - 1, 0, -1):
+        start, end = run[:count], run[-count:]
+        if start == end:
+            fakes.append(Fake(str(own - 1 / _chance(chances, start)), f"lost the run's overlap of {count} with itself"))
+            less_likely.append(
+                Fake(str(own + 1 / _chance(chances, start)), f"counted the run's overlap of {count} with itself twice")
+            )
+        else:
+            seen = f"took {start} and {end} for an overlap of {count}, with the chance of"
+            fakes.append(Fake(str(own + 1 / _chance(chances, start)), f"{seen} {start}"))
+            less_likely.append(Fake(str(own + 1 / _chance(chances, end)), f"{seen} {end}"))
+    ends = [1 / _chance(chances, run[at:]) for at in range(len(run))]
+    return [
+        *fakes,
+        *less_likely,
+        Fake(str(sum(ends, Fraction(0))), "started again from nothing after every miss"),
+        Fake(
+            str(1 / _chance(chances, run) + 1 / chances[run[0]]), "took for granted that only the last symbol starts the run again"
+        ),
+        Fake(str(own - len(run)), "left out the trials that make up the run"),
+        Fake(str(own + len(run)), "counted the trials that make up the run twice"),
+        Fake(str(own + len(run) - 1), "took the trial that ends the run for the one that begins it"),
+    ]
+
+
+def _range(params: Params, key: Answer, value: str) -> str:
+    """A chance lies between 0 and 1, and is not what the chances of the two runs alone give.  A wait is one over the chance of the
+    run at least; and at most that with an overlap of every length, which is all the puzzle if the run is one symbol repeated."""
+    chances, run, rival = _read(params)
+    given, least = Fraction(value), 1 / _chance(chances, run)
+    if rival:
+        plain = 1 / (1 + _chance(chances, rival) / _chance(chances, run))
+        if not 0 < given < 1:
+            return "is not between 0 and 1"
+        return (
+            f"is one half, or {plain}, as the chances of the two runs alone would have it"
+            if given in (plain, Fraction(1, 2))
+            else ""
+        )
+    if given < least:
+        return f"is less than {least}, one over the chance of the run"
+    most = least + sum(1 / max(_chance(chances, run[:n]), _chance(chances, run[-n:])) for n in range(1, len(run)))
+    return f"is more than {most}, the most that overlaps can add up to" if len(set(run)) > 1 and given > most else ""
+
+
+def _ends(params: Params, key: Answer, value: str) -> str:
+    """A wait is a sum over overlaps, each of which begins as the run begins and ends as it ends: that much can be divided out."""
+    chances, run, rival = _read(params)
+    if rival:
+        return ""
+    given, fits = Fraction(value), True
+    for chance, rest in ((chances[run[0]], run[1:]), (chances[run[-1]], run[:-1])):
+        fits = fits and (given * chance * prod(chances[symbol].numerator for symbol in rest)).denominator == 1
+    # Where all outcomes are equally likely, only so many multiples of their number are of the key's size.
+    multiples = [n for n in sized(key)[:_MANY] if n % len(chances) == 0 and n >= 1 / _chance(chances, run)]
+    if fits or (key.type == "int" and len(multiples) < 3 and len(sized(key)) < _MANY):
+        return ""
+    return f"cannot be a sum of waits that all begin with {run[0]} and end with {run[-1]}"
 
 
 FAMILY = Family(
@@ -168,5 +233,6 @@ FAMILY = Family(
     text=_text,
     solvers={"overlaps": _by_overlaps, "linear-equations": _by_equations},
     fakes=_fakes,
+    checks={"form": form, "size": size, "range": _range, "ends": _ends},
     tag=lambda params: _read(params)[1].lower(),
 )
