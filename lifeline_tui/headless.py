@@ -59,7 +59,7 @@ async def run_plan(
                 if number == 0 and (left_out := await session.left_out()):
                     say_line(left_out)
                 try:
-                    status = await session.play()
+                    status = (await session.play()).status
                 except Refusal as why:
                     say_line(f"session {session.id} stopped: {why}")
                     status = "partial"

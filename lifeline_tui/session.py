@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .actions import Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
@@ -47,6 +47,9 @@ from .interventions import TABLE, scriptable
 from .reading import MAIN, Reading
 from .store import BadReference, Draft, Reader, Store, StoreError, Unkept
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
+
+if TYPE_CHECKING:
+    from .script import Ended
 
 Queues = dict[tuple[str, str], tuple[Part, ...]]
 """Feedback that waits, by (branch, tip)."""
@@ -413,8 +416,8 @@ class Session(Reading):
         """Autoplay stops before its next step."""
         self._paused = True
 
-    async def play(self) -> str:
-        """Runs the plan from here to its end, or until paused or a call fails.  Returns complete, partial or failed.  Raises Refusal."""
+    async def play(self) -> Ended:
+        """Runs the plan from here to its end, or until paused or a call fails.  Raises Refusal."""
         from .script import play
 
         if self._playing is not None:

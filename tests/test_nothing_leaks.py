@@ -42,7 +42,7 @@ async def played(plan: str, model: str, tmp_path: Path, limit: int | None = None
     lab = Lab(Config(), tmp_path / "t.db", paced=False)
     lab.models.make = make  # type: ignore[method-assign]
     session = await lab.new(plan, model, limit=limit, title="my secret title", hands=False)
-    assert await session.play() == "complete"
+    assert (await session.play()).status == "complete"
     await session.close()
     await lab.close()
     return [request for subject in made for request in subject.requests]

@@ -32,7 +32,7 @@ async def test_the_liar_plan_asks_how_many_which_and_for_the_workings_of_each(tm
     voice = Voice(answers(11), answers(12), answers(13), "COUNT: 2", "WHICH: 1, 3", "Because.")
     feedback = Feedback("reveal", shown="fake")
     async with opened(tmp_path, voice, hands=False, feedback=feedback, then=LIAR) as session:
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         assert turns(session)[3:] == [("self-score", ""), ("self-score", ""), ("workings", "p1"), ("workings", "p3")]
         assert sorted(session.branches) == ["main", "self-score", "workings", "workings-2"]
         assert session.branch == "main"
@@ -54,18 +54,18 @@ async def test_a_broken_off_run_goes_on_where_it_stopped_and_does_nothing_twice(
     whole = tmp_path / "whole"
     whole.mkdir()
     async with opened(whole, Voice(*replies), hands=False, then=script) as session:
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         expected = turns(session)
         assert len(expected) == 8
     replies.insert(at, ("half", Status.ERROR))
     async with opened(tmp_path, voice := Voice(*replies), hands=False, then=script) as session:
-        assert await session.play() == ("partial" if at else "failed")
+        assert (await session.play()).status == ("partial" if at else "failed")
         again = await reopened(session, voice)
-        assert await again.play() == "complete"
+        assert (await again.play()).status == "complete"
         assert turns(again) == expected
         assert (broken(again), again.branch, len(voice.requests)) == (1, "main", 9)
         count = len(again.tree)
-        assert await again.play() == "complete"
+        assert (await again.play()).status == "complete"
         assert len(again.tree) == count
         await again.close()
 
@@ -75,9 +75,9 @@ async def test_a_paused_run_does_what_one_without_a_pause_does(tmp_path: Path, a
     voice = Voice(answers(11), answers(12), answers(13), "COUNT: 2", "WHICH: 1, 3", "Because.")
     async with opened(tmp_path, voice, hands=False, then=LIAR) as session:
         voice.heard = lambda: session.pause() if len(voice.requests) == at else None
-        assert await session.play() == "partial"
+        assert (await session.play()).status == "partial"
         again = await reopened(session, voice)
-        assert await again.play() == "complete"
+        assert (await again.play()).status == "complete"
         assert turns(again)[3:] == [("self-score", ""), ("self-score", ""), ("workings", "p1"), ("workings", "p3")]
         assert (again.branch, len(voice.requests)) == ("main", 7)
         await again.close()
@@ -89,10 +89,10 @@ async def test_a_paused_script_goes_on_where_it_stopped(tmp_path: Path, at: int)
     replies = [answers(11), answers(12), answers(13), "Yes."]
     async with opened(tmp_path, voice := Voice(*replies), hands=False, steps=script) as session:
         voice.heard = lambda: session.pause() if len(voice.requests) == at else None
-        status = await session.play()
+        status = (await session.play()).status
         assert status == ("complete" if at in (0, 4, 5) else "partial")
         again = await reopened(session, voice)
-        assert await again.play() == "complete"
+        assert (await again.play()).status == "complete"
         assert turns(again) == [("next", "p1"), ("next", "p2"), ("next", "p3"), ("challenge", "")]
         assert asked(again, again.branches["main"]).startswith("You now have 1 lifeline.\n\nPUZZLE 3")
         assert queued(again) == []
@@ -122,7 +122,7 @@ async def test_for_and_when_choose_attempts_and_what_is_refused_is_passed_over(
     async with opened(tmp_path, voice, count=4, hands=False, then=(Step("workings", each=each, when=when),)) as session:
         heard: list[str] = []
         session.listen = lambda change: heard.append(change.why) if isinstance(change, PassedOver) else None
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         assert [puzzle for via, puzzle in turns(session) if via == "workings"] == expected
         if (each, when) == (("all",), None):
             assert set(heard) == {
@@ -135,20 +135,20 @@ async def test_an_action_about_no_puzzle_is_done_where_the_reply_was_the_last_wo
     voice = Voice(answers(11), answers(99), answers(13), "Yes.")
     then = (Step("challenge", each=("all",), when=When("grade", "is", "right")),)
     async with opened(tmp_path, voice, hands=False, then=then, feedback="verdict") as session:
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         assert [each for each in turns(session) if each[0] == "challenge"] == [("challenge", "p1"), ("challenge", "p3")]
         path = [node.id for node in session.tree.path(session.tip)]
         fork = session.tree.path(session.branches["challenge"])
         assert [node.id for node in fork][:4] == path[:4]
         assert asked(session, fork[-1].id) == "Your answer to puzzle 1 is correct.\n\nAre you sure?"
         count = len(session.tree)
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         assert len(session.tree) == count
 
 
 async def test_a_scripted_fake_for_each_puzzle_takes_its_own_first_fake(tmp_path: Path):
     async with opened(tmp_path, Voice(), hands=False, then=(Step("fake", each=("all",)), Step("key-check"))) as session:
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         shown = [(part.puzzle, part.shown) for node in session.tree.path(session.branches["key-check"]) if isinstance(node.body, User)
                  for part in node.body.parts if part.feedback]  # fmt: skip
         assert shown == [("p1", "21"), ("p2", "22"), ("p3", "23")]
@@ -164,7 +164,7 @@ async def test_a_reply_that_answers_and_skips_waits_for_hands_or_follows_the_pla
 ):
     voice = Voice(*[answers(11)] * (at - 1), BOTH, answers(13), "COUNT: 1")
     async with opened(tmp_path, voice, hands=hands, on_ambiguous=rule, then=(Step("self-score"),)) as session:
-        assert await session.play() == status
+        assert (await session.play()).status == status
         tally = session.state().tally()
         assert (tally.attempts, tally.lifelines_used) == (3 if status == "complete" else at, 0)
         assert [row["grade"] for row in rows(session)][at - 1] == "ungradable"
@@ -185,7 +185,7 @@ ENDS = [
 @pytest.mark.parametrize(("replies", "arm", "status"), ENDS)
 async def test_an_outage_ends_a_run_and_bad_data_does_not(tmp_path: Path, replies: list[Any], arm: dict[str, Any], status: str):
     async with opened(tmp_path, Voice(*replies), hands=False, **arm) as session:
-        assert await session.play() == status
+        assert (await session.play()).status == status
 
 
 async def test_a_plan_gives_feedback_as_it_says(tmp_path: Path):
@@ -224,7 +224,7 @@ async def test_a_plan_gives_feedback_as_it_says(tmp_path: Path):
 async def test_the_score_follows_the_keys_that_were_shown(tmp_path: Path):
     own = Feedback("reveal", shown="fake", turn="own")
     async with opened(tmp_path, Voice(answers(21), "Fine."), fakes=1, count=1, hands=False, feedback=own) as session:
-        assert await session.play() == "complete"
+        assert (await session.play()).status == "complete"
         assert (session.state().score_true, session.state().score_shown) == (0, 1)
 
 
