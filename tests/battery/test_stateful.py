@@ -43,7 +43,7 @@ REPLIES: list[Any] = [
     "<think>ANSWER: 11", ("ANSWER: 1", Status.TRUNCATED), ("", Status.ERROR), ("half", Status.ERROR), ("", Status.FILTERED),
     ("no", Status.REFUSED), RuntimeError("the backend broke"),
 ]  # fmt: skip
-PUPPETS = ["sim/anxious", "sim/rational", "sim/contrarian", "sim/base"]
+PUPPETS = ["sim/anxious", "sim/rational", "sim/contrarian", "sim/honest", "sim/base"]
 TEXTS = ["", " ", "35", "11", "Are you there?", "ANSWER: 12", "COUNT: 3", HOSTILE, "two\n\nparts", "4"]
 
 PICK = st.integers(0, 999)
