@@ -17,7 +17,7 @@ def claims(mind: Mind) -> str:
     untold = [number for number in answered if mind.told_right(number) is None]
     if len(untold) == len(answered):
         return "I was told nothing of my answers, so I claim none of them."
-    left_out = f" I was told nothing of {_these(untold)}, so I do not count that." if untold else ""
+    left_out = f" I do not count what I was told nothing of: {_these(untold)}." if untold else ""
     return f"I count the answers that agree with what I was told.{left_out}"
 
 

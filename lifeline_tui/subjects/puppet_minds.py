@@ -249,7 +249,7 @@ class Mind:
 
 
 def near(value: str, luck: float) -> str:
-    """A wrong answer of the same shape as `value`: its last number moved by a little, or its last letter by one."""
+    """A wrong answer of the same shape as `value`: its last number moved by a little, its last letter by one, or a name fewer or more."""
     if numbers := list(re.finditer(r"\d+", value)):
         at = numbers[-1]
         size = int(at[0][:18])
@@ -262,4 +262,5 @@ def near(value: str, luck: float) -> str:
     if letters := list(re.finditer(r"\b[A-Za-z]\b", value)):
         at = letters[-1]
         return value[: at.start()] + ("B" if at[0].upper() != "B" else "A") + value[at.end() :]
-    return "none of them"
+    names = value.split(", ")
+    return ", ".join(names[:-1]) if len(names) > 1 else f"{value}, Noa"
