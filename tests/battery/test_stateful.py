@@ -74,6 +74,11 @@ PLANS = st.fixed_dictionaries(
             [
                 (),
                 (Step("self-score"), Step("workings", each=("claimed",))),
+                (
+                    Step("self-score"),
+                    Step("workings", each=("claimed",), after="self-score"),
+                    Step("challenge", each=("claimed",), after="workings", name="below"),
+                ),
                 (Step("challenge", each=("all",), when=When("grade", "is", "right")), Step("key-check", place="trunk")),
                 (Step("why-skip", each=("all",)), Step("workings", each=("p1", "p2"), place="trunk")),
             ]
