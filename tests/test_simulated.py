@@ -387,12 +387,12 @@ async def test_a_puppet_says_again_how_sure_it_was() -> None:
 
 async def test_how_many_it_wants_to_skip_stays_from_its_first_turn_on() -> None:
     messages, _ = await session("sim/anxious", 10, 1)
-    wants = {
-        begun: {Mind(TRAITS["sim/anxious"], seed, read(messages[:begun]), Book(BOOK)).lasting("appetite") for seed in range(9)}
-        for begun in (1, 3, 21, 39)
-    }
-    assert len(wants.pop(1)) == 9, "before it has said a word, it may be any"
-    assert len(set.union(*wants.values())) == 1
+
+    def wants(begun: int) -> set[tuple[int, int]]:
+        return {Mind(TRAITS["sim/anxious"], seed, read(messages[:begun]), Book(BOOK))._appetite(20) for seed in range(30)}
+
+    assert len(wants(1)) > 1, "before it has said a word, it may be any"
+    assert {len(wants(begun)) for begun in (3, 21, 39)} == {1}
 
 
 # The honest one
