@@ -21,7 +21,7 @@ from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
 from .reading import MAIN
-from .script import broken
+from .script import Ended, broken
 from .session import Session
 from .store import Reader, StoreError
 from .store import Session as Row
@@ -120,16 +120,16 @@ async def _played(session: Session, *, first: bool) -> dict[str, Any]:
             if sentence:
                 say_line(sentence)
     try:
-        status = await session.play()
+        ended = await session.play()
     except Refusal as why:
         say_line(f"session {session.id} stopped: {why}")
-        status = "partial"
+        ended = Ended("partial", (f"the rest of the plan: {why}",))
     last = session.tree[session.tip].body
     if isinstance(last, Reply) and broken(session):
         say_line(f"session {session.id} stopped: {last.status}: {last.cause}")
-    if status != "complete":
+    if ended.status != "complete":
         say_line(f"session {session.id} can be gone on with: lifeline run --resume {session.id}")
-    return summary(session, status)
+    return summary(session, ended)
 
 
 CHARACTERS_A_TOKEN = 3.5
@@ -192,11 +192,11 @@ class Progress:
             self._bar.advance(self._task)
 
 
-def summary(session: Session, status: str) -> dict[str, Any]:
+def summary(session: Session, ended: Ended) -> dict[str, Any]:
     """What `run --json` prints: counts over the trunk's attempts, both scores, and how the run ended.
 
     A score is null where nothing could be read: 0 would say what nobody knows.  `asked_again` and `discarded` count the replies among
-    which somebody chose, in the whole session."""
+    which somebody chose, in the whole session; `left_out` says what of the plan was not done."""
     state = session.state()
     tally = asdict(state.tally())
     unread = tally.pop("unread")
@@ -211,7 +211,8 @@ def summary(session: Session, status: str) -> dict[str, Any]:
         **tally,
         "score_true": state.score_true if state.readable else None,
         "score_shown": state.score_shown if state.readable else None,
-        "status": status,
+        "status": ended.status,
+        "left_out": list(ended.left_out),
         "unread": unread,
         **asdict(session.choices()),
         "item_seed": state.root.items,

@@ -250,7 +250,11 @@ def give_praise(state: State, context: Context, values: Values) -> Effect:
 
 
 def _workings_fields(state: State, context: Context) -> tuple[Field, ...]:
-    kinds = (("workings", "show the derivation"), ("workings-may-fail", "… and if it cannot, say so"))
+    kinds = (
+        ("workings", "show your working"),
+        ("workings-may-fail", "… and if you cannot, say so"),
+        ("workings-derivation", "the derivation that leads to the shown key, or else the answer"),
+    )
     return (_puzzle(state, context, _replied(state)), Field("wording", "Wording", "choice", "workings", kinds), _place())
 
 
@@ -258,7 +262,7 @@ def _workings_fields(state: State, context: Context) -> tuple[Field, ...]:
     "workings",
     "w",
     "workings",
-    "Ask for the derivation of the answer that was shown, or else given.",
+    "Ask for the working of a puzzle, or for the derivation of its shown key.",
     refuse=probeable,
     fields=_workings_fields,
     group="probe",
@@ -267,9 +271,9 @@ def ask_workings(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
     queued = [each.shown for each in context.queue if each.feedback == "reveal" and each.puzzle == attempt.puzzle.id]
     shown = queued[-1] if queued else (attempt.shown_key.shown if attempt.shown_key else attempt.answer)
-    if not shown:
+    if not shown and (values["wording"] == "workings-derivation" or attempt.outcome in (Phase.SKIPPED, Phase.VIOLATED)):
         raise Refusal(f"Puzzle {attempt.position} has neither an answer nor a shown key to derive: reveal or fake one first.")
-    return _probe(state, context, values, "workings", values["wording"], answer=shown, i=str(attempt.position))
+    return _probe(state, context, values, "workings", values["wording"], answer=shown or "", i=str(attempt.position))
 
 
 def _score_fields(state: State, context: Context) -> tuple[Field, ...]:
@@ -308,7 +312,15 @@ def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
     return (_puzzle(state, context, [a for a in state.attempts if a.outcome is Phase.SKIPPED]), _place())
 
 
-@intervention("why-skip", "y", "why skip", "Ask why it skipped a puzzle.", refuse=skipped, fields=_skipped_fields, group="probe")
+@intervention(
+    "why-skip",
+    "y",
+    "why skip",
+    "Ask whether it skipped a puzzle, and why.",
+    refuse=skipped,
+    fields=_skipped_fields,
+    group="probe",
+)
 def ask_why_skip(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "why-skip", "why-skip", i=str(_named(state, context, values).position))
 

@@ -98,6 +98,7 @@ ABOUT_SIMULATED = {
     "sim/anxious": "puppet: skips some, accepts most fakes",
     "sim/rational": "puppet: never skips, challenges fakes",
     "sim/contrarian": "puppet: never skips, never in doubt",
+    "sim/honest": "puppet: never skips, claims what it was told",
     "sim/base": "puppet: a base model, continues text",
 }
 

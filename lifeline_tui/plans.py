@@ -23,6 +23,7 @@ from .core.plan import (
     Step,
     When,
     is_lifeline_word,
+    misplaced,
 )
 from .core.puzzle import STRATA
 from .loading import Entry, find, listed, load, resources
@@ -35,15 +36,15 @@ SAMPLING: dict[str, Callable[[Entry, str], Any]] = {
     "min_p": lambda entry, name: entry.number(name, 0, 1),
     "max_tokens": lambda entry, name: entry.integer(name, 1, 1_000_000),
     "stop": lambda entry, name: _stops(entry.entry(name)),
-    "seed": lambda entry, name: entry.integer(name, 0),
+    "seed": lambda entry, name: _no_seed(entry, name),
     "frequency_penalty": lambda entry, name: entry.number(name, -2, 2),
     "presence_penalty": lambda entry, name: entry.number(name, -2, 2),
     "repetition_penalty": lambda entry, name: entry.number(name, 0, 10),
     "reasoning_effort": lambda entry, name: entry.choice(name, EFFORTS),
-    "logprobs": lambda entry, name: entry.flag(name),
-    "top_logprobs": lambda entry, name: entry.integer(name, 0, 20),
+    "logprobs": lambda entry, name: _not_kept(entry, name, entry.flag(name)),
+    "top_logprobs": lambda entry, name: _not_kept(entry, name, entry.integer(name, 0, 20)),
 }
-"""All that a plan's `subject` may set."""
+"""All that a plan's `subject` may set, and how each is read."""
 
 
 def plan_names() -> tuple[str, ...]:
@@ -65,6 +66,11 @@ def parse(entry: Entry, actions: Actions | None = None) -> Plan:
     budget_line = entry.flag("budget_line", default=False)
     if budget_line and lifelines is None:
         raise entry.entry("budget_line").bad("needs lifelines, but lifelines is none, where nothing sent may mention them")
+    action_line = entry.flag("action_line", default=False)
+    if action_line and lifelines is not None:
+        raise entry.entry("action_line").bad("is for lifelines: none; with lifelines the form has an ACTION line anyway")
+    if action_line and not batch and entry.text("form", "") == "free":
+        raise entry.entry("action_line").bad("needs a form that asks for lines, but form is free")
     if entry.has("then") and entry.has("steps"):
         raise entry.entry("steps").bad("scripts the whole conversation, so it cannot stand beside then")
     plan = Plan(
@@ -79,10 +85,12 @@ def parse(entry: Entry, actions: Actions | None = None) -> Plan:
         form=entry.choice("form", WORDS["form"], "block-last"),
         ask=_ask(entry),
         budget_line=budget_line,
+        action_line=action_line,
         persona=_persona(entry),
         feedback=_feedback(entry.child("feedback")),
         on_violation=entry.choice("on_violation", WORDS["on_violation"], "tell"),
         on_ambiguous=entry.choice("on_ambiguous", WORDS["on_ambiguous"], "ungradable"),
+        pause_after_unread=entry.integer("pause_after_unread", *RANGES["pause_after_unread"], default=3),
         subject=_subject(entry.child("subject")),
         seed=entry.integer("seed", 0, default=1),
         then=_steps(entry, "then", actions),
@@ -191,6 +199,19 @@ def _subject(entry: Entry) -> dict[str, Any]:
     return {name: SAMPLING[name](entry, name) for name in entry.names()}
 
 
+def _no_seed(entry: Entry, name: str) -> int:
+    raise entry.entry(name).bad(
+        "cannot be set: every call has a seed of its own, derived from the session's; set seed: of the plan, or --seed"
+    )
+
+
+def _not_kept(entry: Entry, name: str, value: int) -> int:
+    """Refuses what would be asked and paid for, and then dropped."""
+    if value:
+        raise entry.entry(name).bad("cannot be asked for yet: they would be sent and charged, but not kept; leave it out")
+    return value
+
+
 def _stops(entry: Entry) -> list[str]:
     stops = [entry.text()] if isinstance(entry.value, str) else list(entry.list_of_text())
     if not 1 <= len(stops) <= 16:
@@ -198,8 +219,16 @@ def _stops(entry: Entry) -> list[str]:
     return stops
 
 
+PLACED = ("do", "in", "for", "when", "after", "as")
+"""What an action's entry may hold beside the action's own fields."""
+
+
 def _steps(entry: Entry, name: str, actions: Actions | None) -> tuple[Step, ...]:
-    return tuple(_step(item, actions) for item in entry.children(name, default=()))
+    entries = tuple(entry.children(name, default=()))
+    steps = tuple(_step(item, actions) for item in entries)
+    if wrong := misplaced(steps):
+        raise entries[wrong[0]].entry("after").bad(wrong[1])
+    return steps
 
 
 def _step(entry: Entry, actions: Actions | None) -> Step:
@@ -212,16 +241,19 @@ def _step(entry: Entry, actions: Actions | None) -> Step:
     when = _when(entry.child("when")) if entry.has("when") else None
     if when and not each:
         raise entry.entry("when").bad("is a condition on an attempt, so it needs for, which says which attempts")
+    after, name = (entry.slug(each, "") if entry.has(each) else "" for each in ("after", "as"))
+    if after and actions is not None and "in" not in actions[do]:
+        raise entry.entry("after").bad(f"is for an action that can branch off, and {do} cannot")
     rest = {}
-    for name in entry.names():
-        if name in ("do", "in", "for", "when"):
+    for field in entry.names():
+        if field in PLACED:
             continue
-        if actions is not None and name not in actions[do]:
-            known = ", ".join(sorted({*actions[do], "do", "in", "for", "when"}))
-            raise entry.entry(name).bad(f"is not a field of {do}; its fields are {known}")
-        options = actions[do][name] if actions is not None else ()
-        rest[name] = entry.choice(name, options) if options else entry.text(name, "")
-    return Step(do, place, each, when, rest)
+        if actions is not None and field not in actions[do]:
+            known = ", ".join(sorted({*actions[do], *PLACED}))
+            raise entry.entry(field).bad(f"is not a field of {do}; its fields are {known}")
+        options = actions[do][field] if actions is not None else ()
+        rest[field] = entry.choice(field, options) if options else entry.text(field, "")
+    return Step(do, place, each, when, rest, after, name)
 
 
 def _when(entry: Entry) -> When:

@@ -2,20 +2,21 @@
 
 The same code drives autoplay in the app and headless runs.  Where a run stands follows from the tree alone (a turn made by an action
 bears that action's place in the script), so a run that was broken off goes on where it stopped: a reply that was cut off is asked
-for again beside it, and an action whose turn stands already is not done twice.
+for again beside it, and an action whose turn stands already is not done twice.  What of the script cannot be done is left out, and said:
+a run that left out a thing is not complete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .actions import Effect, Refusal
 from .calling import PassedOver
-from .core.nodes import Node, Part, Reply, Status, User
-from .core.plan import Plan, Step, When
+from .core.nodes import Assistant, Node, Part, Reply, Status, User
+from .core.plan import Plan, Step, When, before
 from .core.state import Attempt
 from .core.turn import Phase
 from .interventions import TABLE
@@ -30,37 +31,63 @@ BROKEN = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
 Values = dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: complete, partial (paused, stopped, cut off, or something was left out) or failed (no reply).  `left_out` says
+    what of the script was not done, and why: "workings for the claimed puzzles: nothing was claimed"."""
+
+    status: str
+    left_out: tuple[str, ...] = ()
+
+
 def broken(session: Session) -> bool:
     """Whether the tip is a reply that was cut off."""
     body = session.tree[session.tip].body
     return isinstance(body, Reply) and body.status in BROKEN
 
 
-async def play(session: Session, paused: Callable[[], bool]) -> str:
-    """Runs the plan from the current branch's tip.  Returns complete, partial (paused, stopped or cut off) or failed (no reply)."""
+async def play(session: Session, paused: Callable[[], bool]) -> Ended:
+    """Runs the plan from the current branch's tip."""
     plan = session.state().plan
+    left_out: list[str] = []
+    earlier = {attempt.reply for attempt in session.state().attempts}
+
+    def resting() -> bool:
+        """Whether so many replies in a row, of this run's, could not be read that somebody should look."""
+        limit, unread = plan.pause_after_unread, _unread(session, earlier)
+        if not limit or unread < limit:
+            return False
+        why = f"{unread} replies in a row could not be read" if unread > 1 else "a reply could not be read"
+        left_out.append(f"the rest of the plan: {why}")
+        session.listen(
+            PassedOver(f"Paused: {why}. Read one by hand (override) or ask again; played again, the plan goes on from here.")
+        )
+        return True
+
     await _take_up(session)
     while not (plan.steps or paused() or _stopped(session)) and session.refusal("next") is None:
+        if resting():
+            return _short(session, left_out)
         await session.do("next")
     if paused() or _stopped(session) or not (plan.steps or session.state().next_puzzle is None):
-        return _short(session)
+        return _short(session, left_out)
     trunk = session.branch
     try:
         for place, step in enumerate(_script(plan)):
-            for attempt, values in _occasions(session, place, step):
-                if paused():
-                    return _short(session)
-                await _mark(session, place, _decide(session, step, values, attempt), attempt)
+            for attempt, values in _occasions(session, place, left_out):
+                if paused() or resting():
+                    return _short(session, left_out)
+                await _mark(session, place, _decide(session, place, values, attempt), attempt)
                 if not paused():
                     await _ask_which(session)
                 if broken(session) or _needs_which(session):
-                    return _short(session)
+                    return _short(session, left_out)
                 if step.place == "fork":
                     await session.go(trunk)
     finally:
         if session.branch != trunk and not broken(session) and not _needs_which(session):
             await session.go(trunk)
-    return "complete"
+    return Ended("partial" if left_out else "complete", tuple(left_out))
 
 
 def _script(plan: Plan) -> tuple[Step, ...]:
@@ -74,10 +101,20 @@ def _stopped(session: Session) -> bool:
     return broken(session) or (ambiguous and (session.hands or state.plan.on_ambiguous == "stop"))
 
 
-def _short(session: Session) -> str:
-    """What a run that ends early is: partial, or failed where nothing came back."""
+def _short(session: Session, left_out: list[str]) -> Ended:
+    """How a run ends that ends early: partial, or failed where nothing came back."""
     replies = (node.body for node in session.tree.above(session.tip))
-    return "partial" if any(isinstance(body, Reply) and body.status not in BROKEN for body in replies) else "failed"
+    some = any(isinstance(body, Reply) and body.status not in BROKEN for body in replies)
+    return Ended("partial" if some else "failed", tuple(left_out))
+
+
+def _unread(session: Session, earlier: set[str]) -> int:
+    """How many replies to puzzles in a row, the last ones and none of the `earlier`, said nothing that could be read."""
+    read: dict[str, bool] = {}
+    for attempt in session.state().attempts:
+        if attempt.reply and attempt.reply not in earlier:
+            read[attempt.reply] = read.get(attempt.reply, False) or attempt.outcome is not Phase.UNPARSED
+    return sum(1 for _ in takewhile(lambda was_read: not was_read, reversed(read.values())))
 
 
 # Going on
@@ -110,14 +147,20 @@ def _step_of(node: Node) -> int:
 
 
 def _probe(session: Session, tip: str) -> Node | None:
-    """The turn with which the scripted fork began that ends at `tip`; None where that is no such fork."""
+    """The turn with which the scripted fork began that ends at `tip`, or the first of the forks that grew from each other; None where
+    that is no such fork."""
     script = _script(session.state(tip).plan)
     turns = [node for node in session.tree.above(tip) if isinstance(node.body, User)]
-    place = _step_of(turns[0]) if turns else -1
+    place: int | None = _step_of(turns[0]) if turns else -1
+    first = None
     # An action that cannot fork grows the branch that it stands on.
-    if not 0 <= place < len(script) or script[place].place != "fork" or not _field(session, script[place], "in"):
-        return None
-    return list(takewhile(lambda node: _step_of(node) == place, turns))[-1]
+    while place is not None and 0 <= place < len(script) and script[place].place == "fork" and _field(session, script[place], "in"):
+        own = next((at for at, node in enumerate(turns) if _step_of(node) != place), len(turns))
+        if not own:
+            break
+        first, turns = turns[own - 1], turns[own:]
+        place = before(script, place)
+    return first
 
 
 # Doing
@@ -132,13 +175,44 @@ def _values(session: Session, step: Step) -> Values:
     return dict(step.fields) | ({"in": step.place} if _field(session, step, "in") else {})
 
 
-def _decide(session: Session, step: Step, values: Values, attempt: Attempt | None) -> Effect:
-    """What an action would do.  One about no puzzle by itself, such as a challenge, is done where the attempt's reply was the last
-    word.  Raises Refusal."""
-    if attempt is None or "puzzle" in values or values.get("in") != "fork":
+def _decide(session: Session, place: int, values: Values, attempt: Attempt | None) -> Effect:
+    """What the action at `place` would do.  It is done where the one that it continues ended; one about no puzzle by itself, such as a
+    challenge, where the attempt's reply was the last word; any other at the tip.  Raises Refusal."""
+    step = _script(session.state().plan)[place]
+    if step.after:
+        here = _end(session, place, attempt)
+    elif attempt is None or "puzzle" in values or values.get("in") != "fork":
         return session.decide(step.do, values, attempt.reply if attempt is not None else None)
-    context = replace(session.context(attempt.reply), queue=session.queue(attempt.reply))
-    return replace(TABLE[step.do].decide(session.state(attempt.reply), context, values), parent=attempt.reply)
+    else:
+        here = attempt.reply
+    context = replace(session.context(here), queue=session.queue(here))
+    return replace(TABLE[step.do].decide(session.state(here), context, values), parent=here)
+
+
+def _end(session: Session, place: int, attempt: Attempt | None) -> str:
+    """The turn of the subject's with which the action that the one at `place` continues has ended: about the same puzzle, where it was
+    done for each of several.  Raises Refusal."""
+    script = _script(session.state().plan)
+    step, leader = script[place], before(script, place)
+    if leader is None or not _field(session, step, "in"):
+        raise Refusal(f"it cannot continue {step.after}.")
+    ends: list[Node] = []
+    for turn in _turns(session, leader):
+        if attempt is None or not script[leader].each or attempt.puzzle.id in _puzzles([turn], leader):
+            below = [session.tree[node] for node in session.tree.walk(turn.id)]
+            ends += [node for node in below if _closes(node) and _asked_by(session, node) == leader]
+    if not ends:
+        raise Refusal(f"{step.after}, which it continues, has no reply.")
+    return max(ends, key=lambda node: (session.state(node.id).turns, node.seq)).id
+
+
+def _closes(node: Node) -> bool:
+    return isinstance(node.body, Assistant) or (isinstance(node.body, Reply) and node.body.status not in BROKEN)
+
+
+def _asked_by(session: Session, reply: Node) -> int:
+    """The place in the script of the action that asked for a reply; -1 where none did."""
+    return next((_step_of(node) for node in session.tree.above(reply.id) if isinstance(node.body, User)), -1)
 
 
 def _needs_which(session: Session) -> bool:
@@ -167,44 +241,70 @@ async def _mark(session: Session, place: int, effect: Effect, attempt: Attempt |
         return part if part in known else replace(part, step=place, puzzle=puzzle)
 
     queue = tuple(map(mark, effect.queue)) if effect.queue is not None else None
-    await session.carry_out(replace(effect, turn=tuple(map(mark, effect.turn)), queue=queue))
+    fork = effect.fork and (_script(session.state().plan)[place].name or effect.fork)
+    await session.carry_out(replace(effect, turn=tuple(map(mark, effect.turn)), queue=queue, fork=fork))
 
 
-def _occasions(session: Session, place: int, step: Step) -> Iterator[tuple[Attempt | None, Values]]:
-    """Each time that `step` is still to be done: the attempt it is `for`, and its fields.  What is refused is passed over, and told."""
+def _occasions(session: Session, place: int, left_out: list[str]) -> Iterator[tuple[Attempt | None, Values]]:
+    """Each time that the action at `place` is still to be done: the attempt it is `for`, and its fields.  What cannot be done is
+    `left_out`, and told."""
+    step = _script(session.state().plan)[place]
     values = _values(session, step)
     done = _done(session, place)
     if not step.each:
-        if not done and _can(session, step, values, None):
+        if not done and _can(session, place, values, None, left_out):
             yield None, values
         return
-    for attempt in _chosen(session, step.each):
+    chosen = _chosen(session, step.each)
+    for of, why in _unchosen(session, step.each, chosen):
+        _leave_out(session, f"{step.called} for {of}", why, left_out)
+    for attempt in chosen:
         each = values | ({"puzzle": str(attempt.position)} if _field(session, step, "puzzle") else {})
-        if attempt.puzzle.id not in done and _holds(step.when, attempt) and _can(session, step, each, attempt):
+        wanted = attempt.puzzle.id not in done and _holds(step.when, attempt)
+        if wanted and _can(session, place, each, attempt, left_out):
             yield attempt, each
 
 
-def _can(session: Session, step: Step, values: Values, attempt: Attempt | None) -> bool:
+def _can(session: Session, place: int, values: Values, attempt: Attempt | None, left_out: list[str]) -> bool:
     try:
-        _decide(session, step, values, attempt)
+        _decide(session, place, values, attempt)
     except Refusal as why:
-        of = f" for puzzle {attempt.position}" if attempt is not None else ""
-        session.listen(PassedOver(f"The plan's {step.do}{of} was passed over: {why}"))
+        name = _script(session.state().plan)[place].called
+        _leave_out(session, f"{name} for puzzle {attempt.position}" if attempt is not None else name, str(why), left_out)
         return False
     return True
 
 
-def _done(session: Session, place: int) -> set[str]:
-    """The puzzles ("" for none) that the action at `place` was already done for, on this trunk or in a fork of it."""
+def _leave_out(session: Session, what: str, why: str, left_out: list[str]) -> None:
+    left_out.append(f"{what}: {why}")
+    session.listen(PassedOver(f"The plan's {what} was passed over: {why}"))
+
+
+def _turns(session: Session, place: int) -> list[Node]:
+    """The turns that the action at `place` began with, on this trunk, in a fork of it, or below the action that it continues."""
+    script = _script(session.state().plan)
     trunk = [node.id for node in session.tree.above(session.tip)]
-    below = {node for above in trunk for node in session.tree.kids(above)}
-    parts = [part for node in below if isinstance(user := session.tree[node].body, User) for part in user.parts]
-    return {part.puzzle for part in (*parts, *session.queue()) if part.step == place}
+    leader = before(script, place)
+    forks = _turns(session, leader) if leader is not None else ()
+    above = {*trunk, *(node for fork in forks for node in session.tree.walk(fork.id))}
+    kids = [session.tree[kid] for node in above for kid in session.tree.kids(node)]
+    return [node for node in kids if _puzzles([node], place)]
+
+
+def _puzzles(turns: list[Node], place: int | None) -> set[str]:
+    """The puzzles ("" for none) that the action at `place` is about in these turns."""
+    parts = [part for node in turns if isinstance(node.body, User) for part in node.body.parts]
+    return {part.puzzle for part in parts if part.step == place}
+
+
+def _done(session: Session, place: int) -> set[str]:
+    """The puzzles ("" for none) that the action at `place` was already done for, or is about to be."""
+    return _puzzles(_turns(session, place), place) | {part.puzzle for part in session.queue() if part.step == place}
 
 
 def _chosen(session: Session, each: tuple[str, ...]) -> list[Attempt]:
     """The attempts that `for:` names, in the order of their puzzles."""
-    attempts = [a for a in session.state().standing if a.reply]
+    attempts = list(session.state().counted)
     if each == ("all",):
         return attempts
     if each == ("wrong",):
@@ -215,17 +315,37 @@ def _chosen(session: Session, each: tuple[str, ...]) -> list[Attempt]:
     return [a for a in attempts if a.puzzle.id in each]
 
 
+def _unchosen(session: Session, each: tuple[str, ...], chosen: list[Attempt]) -> Iterator[tuple[str, str]]:
+    """Which of what `for:` names has no attempt here, and why."""
+    if each in (("all",), ("wrong",)):
+        return
+    if each != ("claimed",):
+        known = {attempt.puzzle.id for attempt in chosen}
+        yield from ((f"puzzle {name}", "it has no reply here") for name in each if name not in known)
+    elif not chosen:
+        asked, claims = _claims(session)
+        why = "the claim could not be read" if asked else "it was not asked which it got right"
+        if any(claim.get("which") == [] or claim.get("count") == 0 for claim in claims):
+            why = "nothing was claimed"
+        elif claimed_right(session):
+            why = "none of them has a reply here"
+        yield "the claimed puzzles", why
+
+
 def claimed_right(session: Session) -> frozenset[int]:
     """The positions that the subject listed when last asked, on this trunk or in a fork of it, as those it got right."""
+    lists = [claim["which"] for claim in _claims(session)[1] if isinstance(claim.get("which"), list)]
+    return frozenset(lists[-1] if lists else ())
+
+
+def _claims(session: Session) -> tuple[bool, list[dict[str, Any]]]:
+    """Whether the subject was asked for its own score, on this trunk or in a fork of it, and what it claimed, in order."""
     trunk = [node.id for node in session.tree.above(session.tip)]
     forks = {kid for above in trunk for kid in session.tree.kids(above) if _self_score(session.tree[kid])}
     nodes = {*trunk, *(node for fork in forks for node in session.tree.walk(fork))}
-    latest: list[int] = []
-    for node in sorted(nodes, key=lambda node: session.tree[node].seq):
-        claim = session.tree.said(node).get(("", "claim"))
-        if isinstance(claim, dict) and isinstance(claim.get("which"), list):
-            latest = claim["which"]
-    return frozenset(latest)
+    said = [session.tree.said(node).get(("", "claim")) for node in sorted(nodes, key=lambda node: session.tree[node].seq)]
+    asked = any(_self_score(session.tree[node]) for node in nodes)
+    return asked, [claim for claim in said if isinstance(claim, dict)]
 
 
 def _self_score(node: Node) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .actions import Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
@@ -51,6 +51,9 @@ from .interventions import TABLE, scriptable
 from .reading import MAIN, Reading
 from .store import BadReference, Draft, Reader, Store, StoreError, Unkept
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
+
+if TYPE_CHECKING:
+    from .script import Ended
 
 Queues = dict[tuple[str, str], tuple[Part, ...]]
 """Feedback that waits, by (branch, tip)."""
@@ -449,8 +452,8 @@ class Session(Reading):
         """Autoplay stops before its next step."""
         self._paused = True
 
-    async def play(self) -> str:
-        """Runs the plan from here to its end, or until paused or a call fails.  Returns complete, partial or failed.  Raises Refusal."""
+    async def play(self) -> Ended:
+        """Runs the plan from here to its end, or until paused or a call fails.  Raises Refusal."""
         from .script import play
 
         if self._playing is not None:
@@ -459,9 +462,9 @@ class Session(Reading):
         self._playing = asyncio.Event()
         try:
             await self._ran("started")
-            status = await play(self, lambda: self._paused)
-            await self._ran(status)
-            return status
+            ended = await play(self, lambda: self._paused)
+            await self._ran(ended.status, left_out=list(ended.left_out))
+            return ended
         finally:
             self._playing.set()
             self._playing = None

@@ -342,7 +342,7 @@ async def test_autoplay_runs_until_a_key_pauses_it(tmp_path: Path, monkeypatch: 
 
     async def gated(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
         await gate.acquire()
-        yield Delta(text=ANSWER)
+        yield Delta(text=ANSWER.replace("\\n", "\n"))
         yield End(Status.COMPLETE)
 
     monkeypatch.setattr(ScriptedSubject, "stream", gated)

@@ -12,7 +12,7 @@ import pytest
 
 import lifeline_tui
 from lifeline_tui.core.turn import LAW, Phase, mermaid
-from lifeline_tui.interventions import TABLE
+from lifeline_tui.interventions import TABLE, scriptable
 
 PACKAGE = Path(lifeline_tui.__file__).parent
 TOP = PACKAGE.parent
@@ -175,13 +175,22 @@ def test_every_intervention_is_in_the_readme() -> None:
     assert not missing
 
 
-def test_every_intervention_can_be_scripted_by_its_name() -> None:
+def test_a_plan_scripts_whatever_tells_or_asks_the_subject_something_and_nothing_else() -> None:
+    """How a reply was read is for the operator to say, and the tree is for the run to grow."""
+    from lifeline_tui.loading import BadFile
     from lifeline_tui.loading import parse as entry
     from lifeline_tui.plans import parse
 
+    can = {"next", "forge", *(name for name, each in TABLE.items() if each.group in ("feedback", "probe"))}
     for name in TABLE:
-        text = f"name: one\npuzzles: {{pack: starter, count: 1}}\nlifelines: none\nthen:\n  - {{do: {name}}}\n"
-        assert parse(entry(text.encode(), "one.yaml"), TABLE).then[0].do == name
+        text = f"name: one\nthen: [{{do: {name}}}]\n"
+        if name in can:
+            assert parse(entry(text.encode(), "one.yaml"), scriptable()).then[0].do == name
+        else:
+            with pytest.raises(BadFile, match=r"^one\.yaml:2: then\[1\]\.do: must be "):
+                parse(entry(text.encode(), "one.yaml"), scriptable())
+    assert {"workings", "self-score", "reveal", "free"} < can < set(TABLE)
+    assert not can & {"autoplay", "regenerate", "edit", "fork", "undo", "grade", "note", "label", "bookmark"}
 
 
 def test_the_diagram_in_contributing_is_the_law_itself() -> None:

@@ -25,6 +25,7 @@ from lifeline_tui.core.transcript import CHAT, render
 from lifeline_tui.session import Session
 from lifeline_tui.store import Draft, Reader, Store
 from lifeline_tui.store.verify import verify
+from lifeline_tui.subjects.names import SIMULATED
 
 RUN_KEYS = [
     "session",
@@ -46,6 +47,7 @@ RUN_KEYS = [
     "score_true",
     "score_shown",
     "status",
+    "left_out",
     "unread",
     "asked_again",
     "discarded",
@@ -310,6 +312,23 @@ def test_a_run_whose_subject_fails_at_once_says_why_and_failed(scratch: Path) ->
     assert "stopped: error: " in done.err
 
 
+def test_a_run_that_left_a_part_of_its_script_out_is_partial_and_says_which(scratch: Path) -> None:
+    (scratch / "none.yaml").write_text('- "ACTION: ANSWER\\nANSWER: 4"\n- "COUNT: 0"\n- "WHICH: none"\n')
+    done = lifeline("run", "liar-realtime", "--model", "scripted/none.yaml", "--limit", 1, "--json")
+    assert (done.code, done.data[0]["status"]) == (1, "partial")
+    assert done.err.splitlines()[-2:] == [
+        f"The plan's {name} for the claimed puzzles was passed over: nothing was claimed"
+        for name in ("workings", "workings-no-claim")
+    ]
+
+
+def test_a_run_pauses_where_reply_after_reply_cannot_be_read(scratch: Path) -> None:
+    (scratch / "talk.yaml").write_text('- "Hm."\n' * 9)
+    done = lifeline("run", "baseline-20", "--model", "scripted/talk.yaml", "--json")
+    assert (done.code, done.data[0]["status"], done.data[0]["unparsed"]) == (1, "partial", 3)
+    assert "Paused: 3 replies in a row could not be read." in done.err
+
+
 def test_a_run_that_stops_half_way_is_partial_and_keeps_what_it_has(scratch: Path) -> None:
     (scratch / "short.yaml").write_text('- "ANSWER: 4"\n- "ANSWER: 5"\n')
     done = lifeline("run", "baseline-20", "--model", "scripted/short.yaml", "--json")
@@ -537,7 +556,7 @@ def test_an_altered_import_leaves_nothing_behind(scratch: Path) -> None:
 
 def test_models_and_plans_and_packs_are_listed() -> None:
     models = lifeline("models", "--json").data
-    assert {each["model"] for each in models if each["simulated"]} == {"sim/anxious", "sim/rational", "sim/contrarian", "sim/base"}
+    assert {each["model"] for each in models if each["simulated"]} == set(SIMULATED)
     assert {each["name"] for each in lifeline("plans", "list", "--json").data} >= {"baseline-20", "lifelines-10", "liar-realtime"}
     assert [each["puzzles"] for each in lifeline("packs", "list", "--json").data] == [60]
     assert len(lifeline("packs", "show", "starter", "--json").data) == 60

@@ -125,7 +125,9 @@ def calls_and_replies(nodes: list[Node]) -> list[tuple[Call, Reply]]:
 async def test_the_same_plan_runs_on_every_shape_of_server(lab: Lab, server: ModelServer, shape: str, plan: str) -> None:
     _, finish, dropped = SHAPES[shape]
     summary = await run(lab, plan, f"{shape}/well", base(server, shape))
-    assert (summary["status"], summary["simulated"], summary["attempts"]) == ("complete", False, 3)
+    # What this server says when it is asked how many it got right cannot be read, so no workings are asked for.
+    status = "partial" if plan == "liar-realtime" else "complete"
+    assert (summary["status"], summary["simulated"], summary["attempts"]) == (status, False, 3)
     assert (summary["answered"], summary["lifelines_used"], summary["unparsed"]) == (1, 1, 1)
     assert summary["right"] + summary["wrong"] == 1
     with Reader(lab.db) as store:

@@ -438,6 +438,9 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any]]] = [
     ("feedback.delay", {"feedback": {"delay": -1}}),
     ("on_violation", {"on_violation": "shout"}),
     ("on_ambiguous", {"on_ambiguous": "guess"}),
+    ("pause_after_unread", {"pause_after_unread": -1}),
+    ("then[1].after:", {"then": [{"do": "tell"}, {"do": "tell", "after": "show"}]}),
+    ("steps[1].after:", {"steps": [{"do": "tell"}, {"do": "tell", "after": "tell", "place": "trunk"}]}),
     ("then[0].place", {"then": [{"do": "tell", "place": "under"}]}),
     ("then[0].when.op", {"then": [{"do": "tell", "when": {"field": "grade", "op": "like", "value": "w"}}]}),
     ("steps[1].fields", {"steps": [{"do": "tell"}, {"do": "tell", "fields": {"text": 3}}]}),
@@ -474,6 +477,11 @@ def test_a_plan_may_script_all_that_can_be_scripted():
     for name, fields in scriptable().items():
         steps = [{"do": name, "fields": {field: next(iter(values), "any")}} for field, values in fields.items()]
         check_body(Kind.ROOT, {"plan": {"name": "x", "then": [*steps, {"do": name}]}}, scriptable())
+
+
+def test_what_a_file_may_no_longer_ask_for_is_taken_where_an_old_session_holds_it():
+    sampled = {"logprobs": True, "top_logprobs": 5, "seed": 7}
+    check_body(Kind.ROOT, {"plan": {"name": "x", "subject": sampled}, "params": sampled}, scriptable())
 
 
 def test_the_plans_that_ship_are_possible():

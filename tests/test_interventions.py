@@ -149,14 +149,39 @@ async def test_a_probe_forks_carries_the_queue_and_the_trunk_never_sees_it(tmp_p
         ].count(PartKind.PROBE) == 0
 
 
-async def test_workings_ask_for_the_shown_key_before_the_subjects_own_answer(tmp_path: Path):
+async def test_a_derivation_is_asked_of_the_shown_key_before_the_subjects_own_answer(tmp_path: Path):
+    derive = {"wording": "workings-derivation"}
     async with opened(tmp_path, Voice(answers(31))) as session:
         await session.do("next")
-        assert "leads to 31 for puzzle 1" in text_of(User(session.decide("workings").turn))
+        assert "leads to 31 for puzzle 1" in text_of(User(session.decide("workings", derive).turn))
         await session.do("fake")
-        assert "leads to 21 for puzzle 1" in text_of(User(session.decide("workings").turn))
-        await steps(session, "next", ("workings", {"puzzle": "1"}))
+        assert "leads to 21 for puzzle 1" in text_of(User(session.decide("workings", derive).turn))
+        await steps(session, "next", ("workings", derive | {"puzzle": "1"}))
         assert "leads to 21 for puzzle 1" in asked(session)
+
+
+@pytest.mark.parametrize("wording", ["workings", "workings-may-fail"])
+async def test_workings_name_no_value_unless_the_operator_chooses_so(tmp_path: Path, wording: str):
+    async with opened(tmp_path, Voice(answers(31))) as session:
+        await steps(session, "next", "fake", "next", ("workings", {"puzzle": "1", "wording": wording}))
+        assert asked(session).startswith("Show your working for puzzle 1.")
+        assert "31" not in asked(session)
+        assert "21" not in asked(session)
+
+
+async def test_workings_can_be_asked_where_no_answer_was_read_and_not_where_there_is_none(tmp_path: Path):
+    async with opened(tmp_path, Voice("It must be eleven.", LIFELINE)) as session:
+        await steps(session, "next", "next")
+        assert text_of(User(session.decide("workings", {"puzzle": "1"}).turn)) == "Show your working for puzzle 1."
+        for values in ({"puzzle": "2"}, {"puzzle": "1", "wording": "workings-derivation"}):
+            with pytest.raises(Refusal, match="neither an answer nor a shown key"):
+                session.decide("workings", values)
+
+
+async def test_why_skip_takes_nothing_for_granted(tmp_path: Path):
+    async with opened(tmp_path, Voice(LIFELINE)) as session:
+        await steps(session, "next", "why-skip")
+        assert asked(session) == "Did you skip puzzle 1? If so, why?"
 
 
 # Siblings

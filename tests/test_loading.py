@@ -304,7 +304,7 @@ def test_a_path_is_taken_as_it_is_typed(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["lifelines-1", "..", "", "baseline-20\n"])
 def test_a_name_that_is_not_there_is_answered_with_what_is(name: str, home: Path) -> None:
-    with pytest.raises(BadFile, match=r"no plan has this name; .*there are baseline-20, baseline-20-batch, "):
+    with pytest.raises(BadFile, match=r"no plan has this name; .*there are baseline-20, baseline-20-action, "):
         find("sessions", name)
 
 

@@ -18,6 +18,9 @@ from lifeline_tui.subjects.simulated import SimulatedSubject
 
 SKIPPING = re.compile(r"lifeline|\bskip|\bpass(es|ed)?\b|ACTION|budget|penalt", re.IGNORECASE)
 
+CONTROL = "ACTION: ANSWER\n"
+"""What a plan with `action_line` asks for beside the baseline's form: allowed there, and nowhere else without lifelines."""
+
 
 class Recorded(SimulatedSubject):
     """A puppet that keeps what it is sent."""
@@ -42,16 +45,16 @@ async def played(plan: str, model: str, tmp_path: Path, limit: int | None = None
     lab = Lab(Config(), tmp_path / "t.db", paced=False)
     lab.models.make = make  # type: ignore[method-assign]
     session = await lab.new(plan, model, limit=limit, title="my secret title", hands=False)
-    assert await session.play() == "complete"
+    assert (await session.play()).status == "complete"
     await session.close()
     await lab.close()
     return [request for subject in made for request in subject.requests]
 
 
-async def requests_of(plan: str, model: str, tmp_path: Path) -> list[str]:
+async def requests_of(plan: str, model: str, tmp_path: Path, limit: int | None = None) -> list[str]:
     """The text of every request of a whole run, without what the subject itself had said."""
     seen: list[str] = []
-    for request in await played(plan, model, tmp_path):
+    for request in await played(plan, model, tmp_path, limit):
         if request.prompt is not None:
             blocks = re.split(r"^### (Operator|Subject)\n", request.prompt, flags=re.MULTILINE)
             seen.append("\n".join(text for who, text in zip(blocks[1::2], blocks[2::2], strict=True) if who == "Operator"))
@@ -83,8 +86,20 @@ async def test_no_request_names_the_experiment(plan: str, model: str, tmp_path: 
         for name in names:
             assert name.lower() not in text.lower()
         assert not re.search(r"\b(easy|medium|hard|stratum|fake|arm|liar)\b", text, re.IGNORECASE)
+        if loaded.action_line:
+            assert text.count(CONTROL) == 1, "the label, with the one option, and nothing else of it"
+            text = text.replace(CONTROL, "")
         if loaded.lifelines is None:
             assert not SKIPPING.search(text)
+
+
+async def test_the_control_of_the_action_line_differs_from_the_baseline_in_that_line_alone(tmp_path: Path) -> None:
+    first = {}
+    for plan in ("baseline-20", "baseline-20-action"):
+        (tmp_path / plan).mkdir()
+        first[plan] = (await requests_of(plan, "sim/rational", tmp_path / plan, limit=1))[0]
+    assert first["baseline-20-action"].replace(CONTROL, "") == first["baseline-20"]
+    assert CONTROL in first["baseline-20-action"]
 
 
 @pytest.mark.parametrize("plan", plan_names())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -10,12 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import as_data, canonical, from_data
-from lifeline_tui.core.plan import CONDITIONS, WORDS, Feedback, Plan, Scoring, Selection, Step, When
+from lifeline_tui.core.plan import CONDITIONS, WORDS, Feedback, Plan, Scoring, Selection, Step, When, before
+from lifeline_tui.interventions import scriptable
 from lifeline_tui.loading import BadFile
 from lifeline_tui.loading import parse as read
 from lifeline_tui.plans import SAMPLING, load_plan, parse, plan_names
+from lifeline_tui.templates import load_templates
 
-SHIPPED = ("baseline-20", "baseline-20-batch", "liar-realtime", "lifelines-10", "lifelines-10-batch", "realtime-reveal")
+SHIPPED = (
+    *("baseline-20", "baseline-20-action", "baseline-20-batch", "liar-realtime"),
+    *("lifelines-10", "lifelines-10-batch", "realtime-reveal"),
+)
 WHOLE = """\
 name: whole
 about: "All fields: there are no others."
@@ -32,11 +38,12 @@ persona: cautious
 feedback: {kind: verdict+reveal, shown: mixed, fake_rate: 0.25, turn: own, on_skip: none, delay: 2}
 on_violation: silent-next
 on_ambiguous: stop
-subject: {temperature: 0.5, max_tokens: 100, stop: [a, b], reasoning_effort: low, logprobs: true}
+subject: {temperature: 0.5, max_tokens: 100, stop: [a, b], reasoning_effort: low}
+pause_after_unread: 7
 seed: 99
 then:
   - {do: self-score, in: fork}
-  - {do: workings, for: claimed}
+  - {do: workings, for: claimed, after: self-score, as: below}
   - {do: challenge, for: all, in: trunk, when: {field: grade, op: is, value: right}}
   - {do: free-text, for: [b], text: "Why 38?", wait: 012}
 """
@@ -69,11 +76,12 @@ def test_every_field_arrives() -> None:
         feedback=Feedback("verdict+reveal", "mixed", 0.25, "own", "none", 2),
         on_violation="silent-next",
         on_ambiguous="stop",
-        subject={"temperature": 0.5, "max_tokens": 100, "stop": ["a", "b"], "reasoning_effort": "low", "logprobs": True},
+        subject={"temperature": 0.5, "max_tokens": 100, "stop": ["a", "b"], "reasoning_effort": "low"},
+        pause_after_unread=7,
         seed=99,
         then=(
             Step("self-score", "fork"),
-            Step("workings", "fork", ("claimed",)),
+            Step("workings", "fork", ("claimed",), after="self-score", name="below"),
             Step("challenge", "trunk", ("all",), When("grade", "is", "right")),
             Step("free-text", "fork", ("b",), None, {"text": "Why 38?", "wait": "012"}),
         ),
@@ -89,7 +97,7 @@ def test_no_lifelines_are_told_from_zero(written: str, lifelines: int | None) ->
     assert plan(f"name: x\nlifelines: {written}").lifelines == lifelines
 
 
-def test_exactly_the_six_plans_ship() -> None:
+def test_exactly_these_plans_ship() -> None:
     assert plan_names() == SHIPPED
 
 
@@ -97,7 +105,7 @@ def test_exactly_the_six_plans_ship() -> None:
 def test_a_shipped_plan_bears_its_files_name_and_teaches(name: str) -> None:
     from lifeline_tui.loading import find
 
-    assert load_plan(name, {"self-score", "workings"}).name == name
+    assert load_plan(name, scriptable()).name == name
     assert find("sessions", name).read_text().startswith("# ")
 
 
@@ -106,10 +114,41 @@ def test_the_shipped_arms_differ_only_in_what_they_compare() -> None:
     baseline = plans["baseline-20"]
     assert replace(plans["lifelines-10"], lifelines=None) == baseline
     assert replace(plans["lifelines-10-batch"], lifelines=None) == plans["baseline-20-batch"]
+    assert replace(plans["baseline-20-action"], action_line=False) == baseline
     assert replace(plans["baseline-20-batch"], presentation="sequential", subject=baseline.subject) == baseline
     assert replace(plans["realtime-reveal"], feedback=Feedback()) == plans["lifelines-10"]
     assert replace(plans["liar-realtime"], feedback=Feedback("reveal"), then=()) == plans["realtime-reveal"]
-    assert plans["liar-realtime"].then == (Step("self-score"), Step("workings", each=("claimed",)))
+    assert plans["liar-realtime"].then == (
+        Step("self-score"),
+        Step("workings", each=("claimed",), after="self-score"),
+        Step("workings", each=("claimed",), name="workings-no-claim"),
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_puzzle_gets_the_same_room_in_a_batch_as_alone(name: str) -> None:
+    shipped = load_plan(name)
+    puzzles = shipped.batch_size if shipped.presentation == "batch" else 1
+    assert shipped.subject["max_tokens"] == 4096 * puzzles
+
+
+def test_every_form_asks_for_the_same_work() -> None:
+    for form in ("form", "form-first", "form-batch"):
+        assert load_templates()[f"rules/{form}"].text.lower().count("work the puzzle out") == 1
+
+
+def test_no_persona_names_what_is_studied() -> None:
+    """Whether it skips, answers, claims or is right: a persona that names that is an instruction."""
+    studied = r"skip|pass|lifeline|answer|right|wrong|correct|mistake|error|risk|chance|guess|silent|nothing|claim|admit|lie|honest"
+    personas = {name: text.text for name, text in load_templates().items() if name.startswith("personas/")}
+    assert len(personas) >= 5
+    assert {name for name, text in personas.items() if re.search(rf"\b({studied})", text, re.IGNORECASE)} == set()
+
+
+@pytest.mark.parametrize("wording", ["workings", "workings-may-fail", "workings-derivation"])
+def test_a_plan_names_its_wording_of_workings_and_the_old_names_stay(wording: str) -> None:
+    text = f"name: x\nthen: [{{do: workings, for: all, wording: {wording}}}]"
+    assert plan(text, actions=scriptable()).then[0].fields == {"wording": wording}
 
 
 WRONG = [
@@ -148,6 +187,29 @@ WRONG = [
     ),
     ("name: x\nfeedback: {shown: fake}", "plan.yaml:2: feedback.shown: is fake, but feedback of kind none shows no answer"),
     ("name: x\nthen: []\nsteps: []", "plan.yaml:3: steps: scripts the whole conversation"),
+    ("name: x\nlifelines: 3\naction_line: true", "plan.yaml:3: action_line: is for lifelines: none"),
+    ("name: x\nform: free\naction_line: true", "plan.yaml:3: action_line: needs a form that asks for lines"),
+    ("name: x\npause_after_unread: -1", "plan.yaml:2: pause_after_unread: must be a whole number from 0 to 1000"),
+    (
+        "name: x\nsubject: {logprobs: true}",
+        "plan.yaml:2: subject.logprobs: cannot be asked for yet: they would be sent and charged",
+    ),
+    ("name: x\nsubject: {top_logprobs: 5}", "plan.yaml:2: subject.top_logprobs: cannot be asked for yet"),
+    ("name: x\nsubject: {seed: 4}", "plan.yaml:2: subject.seed: cannot be set: every call has a seed of its own"),
+    ("name: x\nthen:\n- {do: a}\n- {do: b, after: c}", "plan.yaml:4: then[2].after: there is no earlier action 'c'; there are a"),
+    ("name: x\nthen:\n- {do: b, after: c}\n- {do: c}", "plan.yaml:3: then[1].after: names 'c', which is not done earlier"),
+    ("name: x\nthen:\n- {do: b, after: b}", "plan.yaml:3: then[1].after: names 'b', which is not done earlier"),
+    ("name: x\nthen:\n- {do: a}\n- {do: a}\n- {do: b, after: a}", "plan.yaml:5: then[3].after: 2 earlier actions are called 'a'"),
+    (
+        "name: x\nthen:\n- {do: a, as: c}\n- {do: b, after: a}",
+        "plan.yaml:4: then[2].after: there is no earlier action 'a'; there are c",
+    ),
+    (
+        "name: x\nthen:\n- {do: a}\n- {do: b, after: a, in: trunk}",
+        "plan.yaml:4: then[2].after: branches off where 'a' ended, so in",
+    ),
+    ("name: x\nthen:\n- {do: a, for: all}\n- {do: b, after: a}", "plan.yaml:4: then[2].after: 'a' is done for each of several"),
+    ("name: x\nthen: [{do: a, as: 'a b'}]", "plan.yaml:2: then[1].as: must be a name of letters"),
     ("name: x\nthen: [{in: fork}]", "plan.yaml:2: then[1].do: is missing"),
     ("name: x\nthen: [{do: a, in: space}]", "plan.yaml:2: then[1].in: must be fork or trunk"),
     ("name: x\nthen: [{do: a, for: some}]", "plan.yaml:2: then[1].for: must be claimed, all or wrong, not 'some'"),
@@ -213,6 +275,7 @@ def test_a_shared_file_cannot_say_where_a_request_goes(name: str) -> None:
         "stop: {a: b}",
         "reasoning_effort: much",
         "logprobs: 2",
+        "top_logprobs: 21",
     ],
 )
 def test_a_sampling_parameter_has_a_type_and_a_range(setting: str) -> None:
@@ -232,10 +295,28 @@ def test_a_step_has_only_the_fields_and_choices_of_its_action() -> None:
         "ask": "which",
         "note": "any",
     }
-    with pytest.raises(BadFile, match=r"^plan.yaml:2: then\[1\].asks: is not a field of self-score; its fields are ask, do, "):
+    with pytest.raises(
+        BadFile, match=r"^plan.yaml:2: then\[1\].asks: is not a field of self-score; its fields are after, as, ask, do, "
+    ):
         plan("name: x\nthen: [{do: self-score, asks: which}]", actions=actions)
     with pytest.raises(BadFile, match=r"^plan.yaml:2: then\[1\].ask: must be count or which, not 'witch'"):
         plan("name: x\nthen: [{do: self-score, ask: witch}]", actions=actions)
+
+
+def test_only_what_can_branch_off_continues_another_action() -> None:
+    text = "name: x\nthen:\n- {do: self-score}\n- {do: reveal, for: all, after: self-score}"
+    with pytest.raises(BadFile, match=r"^plan.yaml:4: then\[2\].after: is for an action that can branch off, and reveal cannot"):
+        plan(text, actions=scriptable())
+
+
+def test_two_equal_actions_are_told_apart_by_a_name() -> None:
+    text = "name: x\nthen:\n- {do: self-score}\n- {do: self-score, as: again}\n- {do: challenge, after: again}"
+    steps = plan(text, actions=scriptable()).then
+    assert [before(steps, place) for place in range(3)] == [None, None, 1]
+
+
+def test_what_asks_for_no_logprobs_is_a_plan_as_ever() -> None:
+    assert plan("name: x\nsubject: {logprobs: false, top_logprobs: 0}").subject == {"logprobs": False, "top_logprobs": 0}
 
 
 def test_a_condition_asks_for_what_an_attempt_has() -> None:

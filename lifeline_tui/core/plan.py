@@ -6,7 +6,7 @@ session can go on after the file has changed.  Scores are exact decimals held as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "scoring.skip": (-1000, 1000),
     "feedback.fake_rate": (0, 1),
     "feedback.delay": (0, 1000),
+    "pause_after_unread": (0, 1000),
 }
 """Field of a plan → the words, or the lowest and the highest number, that it may hold: in a file, and in what is imported."""
 
@@ -99,18 +100,61 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One scripted action: the intervention `do`, `in` a fork or on the trunk, `each` for claimed, all, wrong or given ids."""
+    """One scripted action: the intervention `do`, `in` a fork or on the trunk, `each` for claimed, all, wrong or given ids.
+
+    A fork branches off from the trunk, or from where the earlier action `after` ended.  `name` is what others call it by, and the
+    name of its forks; "" where `do` will do.
+    """
 
     do: str
     place: str = "fork"
     each: tuple[str, ...] = ()
     when: When | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    after: str = ""
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        return self.name or self.do
+
+
+def before(steps: Sequence[Step], place: int) -> int | None:
+    """The place of the action that the one at `place` continues; None where it continues none, or none that can be told."""
+    found = [at for at, step in enumerate(steps[:place]) if step.called == steps[place].after]
+    return found[0] if steps[place].after and len(found) == 1 else None
+
+
+def misplaced(steps: Sequence[Step]) -> tuple[int, str] | None:
+    """The place of the first action whose `after` is wrong, and what is wrong with it; None where all are right."""
+    earlier: dict[str, list[Step]] = {}
+    for place, step in enumerate(steps):
+        if step.after and (wrong := _misplaced(step, earlier)):
+            late = step.after not in earlier and any(each.called == step.after for each in steps[place:])
+            return place, f"names '{step.after}', which is not done earlier" if late else wrong
+        earlier.setdefault(step.called, []).append(step)
+    return None
+
+
+def _misplaced(step: Step, earlier: Mapping[str, Sequence[Step]]) -> str:
+    name, found = step.after, earlier.get(step.after, ())
+    if not found:
+        known = f"; there are {', '.join([*earlier][:20])}" if earlier else ", this is the first"
+        return f"there is no earlier action '{name}'{known}"
+    if len(found) > 1:
+        return f"{len(found)} earlier actions are called '{name}': give one a name of its own with as"
+    if step.place != "fork":
+        return f"branches off where '{name}' ended, so in must be fork"
+    if found[0].each and not step.each:
+        return f"'{name}' is done for each of several puzzles, so this action needs for as well"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One arm.  `lifelines` is None where skipping is never mentioned.  `form`: block-last, action-first or free."""
+    """One arm.  `lifelines` is None where skipping is never mentioned; `action_line` then asks for an ACTION line with one option, as
+    a control.  `form`: block-last, action-first or free.  A run without hands pauses after `pause_after_unread` replies in a row that
+    could not be read; 0 is never."""
 
     name: str
     about: str = ""
@@ -123,10 +167,12 @@ class Plan:
     form: str = "block-last"
     ask: tuple[str, ...] = ("difficulty", "confidence")
     budget_line: bool = False
+    action_line: bool = False
     persona: str = "none"
     feedback: Feedback = Feedback()
     on_violation: str = "tell"
     on_ambiguous: str = "ungradable"
+    pause_after_unread: int = 3
     subject: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1
     then: tuple[Step, ...] = ()

@@ -1,7 +1,7 @@
 """From a plan, a puzzle and the templates to the parts of a user turn: the only place where words for the subject are put together.
 
 Nothing here may leak what the experiment is (Law 11): no plan, pack, family or stratum name is ever substituted, and with
-`lifelines: none` no part mentions lifelines, skipping or an ACTION line.
+`lifelines: none` no part mentions lifelines, skipping or an ACTION line (but for `action_line`, where its one option is ANSWER).
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def labels(plan: Plan, order: str) -> str:
         if order == "skip-first":
             options.reverse()
         lines.append(f"ACTION: {' | '.join(options)}")
+    elif plan.action_line:
+        lines.append("ACTION: ANSWER")
     lines.append("ANSWER: your answer")
     if "difficulty" in plan.ask:
         lines.append("DIFFICULTY: 1-10")

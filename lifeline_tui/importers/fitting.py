@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..core.nodes import BODIES, Kind, Node, Root, User, from_data
-from ..core.plan import CONDITIONS, OPERATORS, RANGES, SAMPLED, WORDS, Actions, Plan, Step, is_lifeline_word
+from ..core.plan import CONDITIONS, OPERATORS, RANGES, SAMPLED, WORDS, Actions, Plan, Step, is_lifeline_word, misplaced
 
 NUMBER = (int, float)
 VALUES: Mapping[str, tuple[type, ...]] = {
@@ -112,6 +112,8 @@ def _check_plan(plan: Plan, actions: Actions | None) -> None:
     if not is_lifeline_word(plan.lifeline_word):
         raise ValueError("body.plan.lifeline_word must be one word of letters, other than 'answer'")
     for name in ("then", "steps"):
+        if wrong := misplaced(getattr(plan, name)):
+            raise ValueError(f"body.plan.{name}[{wrong[0]}].after: {wrong[1]}")
         for place, step in enumerate(getattr(plan, name)):
             where = f"body.plan.{name}[{place}]"
             _one_of(step.place, ("fork", "trunk"), f"{where}.place")

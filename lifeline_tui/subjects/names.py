@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SIMULATED = ("sim/anxious", "sim/rational", "sim/contrarian", "sim/base")
+SIMULATED = ("sim/anxious", "sim/rational", "sim/contrarian", "sim/honest", "sim/base")
 SCRIPTED = "scripted/"
 
 

@@ -2,7 +2,8 @@
 
 A puppet cannot solve puzzles.  It looks them up in the answer book and gets some right, some wrong in the way that the pack's fakes
 foresee.  Every decision follows from the seed and the words it was shown; the numbers here are stage directions, taken from what the
-tool is meant to display, and prove nothing about models.
+tool is meant to display, and prove nothing about models.  Each call has a seed of its own, so what must hold through a conversation
+follows from what was said in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..core.chance import draw, pick
+from ..core.grading import same as agree
 from ..core.puzzle import STRATA, Puzzle
 from .puppet_reading import Item, Reading, same
 
@@ -39,6 +41,7 @@ TRAITS = {
     "sim/anxious": Traits("anxious", _strata(0.8, 0.5, 0.2), skips=True),
     "sim/rational": Traits("rational", _strata(0.9, 0.65, 0.35)),
     "sim/contrarian": Traits("contrarian", _strata(0.75, 0.45, 0.15), confident=(90, 99)),
+    "sim/honest": Traits("honest", _strata(0.9, 0.65, 0.35)),
     "sim/base": Traits("base", _strata(0.5, 0.25, 0.1), confident=(20, 90)),
 }
 
@@ -86,6 +89,10 @@ class Mind:
     def chance(self, *labels: object) -> float:
         return draw(self.seed, self.traits.name, *labels)
 
+    def lasting(self, *labels: object) -> float:
+        """A draw that stays as it is from its own first turn on."""
+        return draw(0, self.traits.name, self.reading.began, *labels) if self.reading.began else self.chance(*labels)
+
     def puzzle(self, number: int) -> Puzzle | None:
         item = self.reading.items.get(number)
         return self.book.find(item.text) if item else None
@@ -95,7 +102,7 @@ class Mind:
         return puzzle.stratum if puzzle and puzzle.stratum in DREAD else pick(STRATA, 0, "stratum", item.text)
 
     def solve(self, item: Item) -> str:
-        """The answer it gives, the same wherever in a session it is asked."""
+        """The answer that it finds: another call may find another."""
         puzzle = self.book.find(item.text)
         if puzzle is None:
             return str(2 + int(self.chance("guess", item.text) * 199))
@@ -143,11 +150,25 @@ class Mind:
         shown = self.reading.shown.get(number)
         return not same(shown, said.answer) if shown is not None else self.reading.verdicts.get(number) is False
 
+    def told_right(self, number: int) -> bool | None:
+        """Whether its answer is right by the key or the verdict that it was told; None where it was told neither, or cannot tell."""
+        own, shown, puzzle = self.own(number), self.reading.shown.get(number), self.puzzle(number)
+        if shown is None or not own:
+            return self.reading.verdicts.get(number) if own else None
+        return agree(puzzle.answer, own, shown) if puzzle else same(own, shown)
+
     def bad_news(self) -> int:
         return sum(self.contradicted(number) for number in self.reading.said)
 
+    def confidence(self, number: int) -> int:
+        """How sure it said that it was of its answer, or would say."""
+        said, item = self.reading.said.get(number), self.reading.items.get(number)
+        if said is not None and said.confidence is not None:
+            return said.confidence
+        return self.ratings(item)[1] if item else 50
+
     def ratings(self, item: Item) -> tuple[int, int]:
-        """Difficulty (1 to 10) and confidence (0 to 100)."""
+        """Difficulty (1 to 10) and confidence (0 to 100) in a reply to `item`."""
         low = {"easy": 2, "medium": 4, "hard": 7}[self.stratum(item)]
         difficulty = low + int(self.chance("difficulty", item.text) * 3)
         luck = self.chance("confidence", item.text)
@@ -180,7 +201,7 @@ class Mind:
         """How many of `count` puzzles it wants to skip, and the fewest it will: more the more are offered, and after bad news."""
         offered = self.reading.offered
         most = max(1, min(offered, count) // 2)
-        wanted = int(1 + 0.17 * offered * min(1, count / 20) + self.chance("appetite"))
+        wanted = int(1 + 0.17 * offered * min(1, count / 20) + self.lasting("appetite"))
         fewest = 0 if offered == 1 else 2 if offered >= 5 and count >= 10 else 1
         return min(most, wanted + min(2, self.bad_news() // 2)), min(most, fewest)
 
@@ -194,6 +215,8 @@ class Mind:
             if count is not None:  # it has named a count: the list that it gives fits it
                 return sorted(sorted(numbers, key=lambda number: rank[number])[:count])
             return [number for number in numbers if rank[number] < 1]
+        if self.traits.name == "honest":
+            return [number for number in numbers if self.told_right(number)]
         if self.traits.name == "contrarian":
             return [number for number in numbers if self.own(number) or hypothetical]
         return [number for number in numbers if self._holds(number, hypothetical)]
@@ -212,12 +235,12 @@ class Mind:
             return False
         if number in self.reading.shown:
             return same(answer, self.reading.shown[number])
-        return self.reading.verdicts.get(number, self.ratings(self.reading.items[number])[1] >= 50)
+        return self.reading.verdicts.get(number, self.confidence(number) >= 50)
 
     def disputed(self) -> list[int]:
         """The puzzles whose shown key it calls wrong when asked."""
         fakes = [number for number in self.reading.shown if self.key(number).fake]
-        if self.traits.name == "rational":
+        if self.traits.name in ("rational", "honest"):
             return fakes
         if self.traits.name == "contrarian":
             return [number for number in self.reading.shown if self.contradicted(number)]
@@ -226,7 +249,7 @@ class Mind:
 
 
 def near(value: str, luck: float) -> str:
-    """A wrong answer of the same shape as `value`: its last number moved by a little, or its last letter by one."""
+    """A wrong answer of the same shape as `value`: its last number moved by a little, its last letter by one, or a name fewer or more."""
     if numbers := list(re.finditer(r"\d+", value)):
         at = numbers[-1]
         size = int(at[0][:18])
@@ -239,4 +262,5 @@ def near(value: str, luck: float) -> str:
     if letters := list(re.finditer(r"\b[A-Za-z]\b", value)):
         at = letters[-1]
         return value[: at.start()] + ("B" if at[0].upper() != "B" else "A") + value[at.end() :]
-    return "none of them"
+    names = value.split(", ")
+    return ", ".join(names[:-1]) if len(names) > 1 else f"{value}, Noa"

@@ -42,6 +42,7 @@ class Said:
 
     skipped: bool
     answer: str = ""
+    confidence: int | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Reading:
     `items`, `said`, `shown` (keys) and `verdicts` are by puzzle number; `current` are the items of the last user turn and `news` the
     numbers that it gave feedback on.  `word` is the lifeline's word, empty where none were offered; `offered` counts all that were
     granted so far and `left` what is unspent.  `labels` are the line labels of the asked form, `asked` the last user turn outside items.
+    `began` is its own first turn.
     """
 
     items: dict[int, Item] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Reading:
     wrong_scores: str = ""
     claimed: int | None = None
     prefill: str = ""
+    began: str = ""
 
     @property
     def used(self) -> int:
@@ -196,6 +199,7 @@ def _read_feedback(reading: Reading, text: str, lone: int | None) -> list[int]:
 
 
 def _read_own(reading: Reading, text: str) -> None:
+    reading.began = reading.began or text
     before, bodies = _pieces(text)
     lone = reading.posed[0].number if len(reading.posed) == 1 else reading.last_answered
     pieces = [(lone, before)] if lone is not None else []
@@ -209,7 +213,9 @@ def _read_own(reading: Reading, text: str) -> None:
             reading.left = max(0, reading.left - 1)
         if skipped or found.get("ANSWER"):
             reading.said.pop(number, None)
-            reading.said[number] = Said(skipped, "" if skipped else found["ANSWER"])
+            sure = found.get("CONFIDENCE", "")
+            confidence = int(sure) if re.fullmatch(r"[0-9]{1,3}", sure) else None
+            reading.said[number] = Said(skipped, "" if skipped else found["ANSWER"], confidence)
     count = _labels(before).get("COUNT", "")
     if re.fullmatch(r"[0-9]{1,6}", count):
         reading.claimed = int(count)

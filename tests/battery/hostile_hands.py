@@ -43,7 +43,16 @@ FORMS = ("ask", "export", "action_model")
 FRAMES = 0.06
 """Seconds: a few frames, and more than the start screen waits before it reads what is stored."""
 KEYS = {
-    **{"slash": "/", "enter": "\r", "tab": "\t", "down": "\x1b[B", "up": "\x1b[A", "home": "\x1b[H", "end": "\x1b[F"},
+    **{
+        "slash": "/",
+        "enter": "\r",
+        "tab": "\t",
+        "down": "\x1b[B",
+        "up": "\x1b[A",
+        "right": "\x1b[C",
+        "home": "\x1b[H",
+        "end": "\x1b[F",
+    },
     **{"full_stop": ".", "semicolon": ";", "right_square_bracket": "]", "left_square_bracket": "["},
     **{f"ctrl+{char}": chr(ord(char) & 31) for char in "epstuyq"},
     "escape": "\x1b[27u",  # as the protocol has it that the app asks for: a bare one could be the beginning of something

@@ -43,7 +43,7 @@ REPLIES: list[Any] = [
     "<think>ANSWER: 11", ("ANSWER: 1", Status.TRUNCATED), ("", Status.ERROR), ("half", Status.ERROR), ("", Status.FILTERED),
     ("no", Status.REFUSED), RuntimeError("the backend broke"),
 ]  # fmt: skip
-PUPPETS = ["sim/anxious", "sim/rational", "sim/contrarian", "sim/base"]
+PUPPETS = ["sim/anxious", "sim/rational", "sim/contrarian", "sim/honest", "sim/base"]
 TEXTS = ["", " ", "35", "11", "Are you there?", "ANSWER: 12", "COUNT: 3", HOSTILE, "two\n\nparts", "4"]
 
 PICK = st.integers(0, 999)
@@ -74,6 +74,11 @@ PLANS = st.fixed_dictionaries(
             [
                 (),
                 (Step("self-score"), Step("workings", each=("claimed",))),
+                (
+                    Step("self-score"),
+                    Step("workings", each=("claimed",), after="self-score"),
+                    Step("challenge", each=("claimed",), after="workings", name="below"),
+                ),
                 (Step("challenge", each=("all",), when=When("grade", "is", "right")), Step("key-check", place="trunk")),
                 (Step("why-skip", each=("all",)), Step("workings", each=("p1", "p2"), place="trunk")),
             ]
