@@ -127,7 +127,8 @@ async def _played(session: Session, *, first: bool) -> dict[str, Any]:
     last = session.tree[session.tip].body
     if isinstance(last, Reply) and broken(session):
         say_line(f"session {session.id} stopped: {last.status}: {last.cause}")
-    if ended.status != "complete":
+    state = session.state()
+    if ended.status != "complete" and (broken(session) or state.owed or state.next_puzzle is not None):
         say_line(f"session {session.id} can be gone on with: lifeline run --resume {session.id}")
     return summary(session, ended)
 
