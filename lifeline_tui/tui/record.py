@@ -11,7 +11,7 @@ from ..core.nodes import Assistant, Node, Origin, Part, PartKind, Reply, Root, S
 from ..core.state import Attempt, State
 from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
-from ..reading import MAIN, Reading
+from ..reading import Reading
 from ..session import Session
 from .blocks import Block
 
@@ -192,38 +192,6 @@ def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
         word = attempt.grade if attempt.action == "answer" else str(attempt.outcome)
         counts[word or "?"] = counts.get(word or "?", 0) + 1
     return (", ".join(f"{number} {word}" for word, number in counts.items()),)
-
-
-def home(session: Reading) -> str:
-    """The branch on which everything began."""
-    return MAIN if MAIN in session.branches else next(iter(session.branches))
-
-
-def parent_branch(session: Reading) -> tuple[str, str | None]:
-    """The branch that the current one left, and the node where it did: the one with which it shares most, if that was there first."""
-    mine = [node.id for node in session.tree.path(session.tip)]
-    place = {id: depth for depth, id in enumerate(mine)}
-    found: list[tuple[int, bool, str]] = []
-    for name, tip in session.branches.items():
-        if name == session.branch:
-            continue
-        first = None
-        for node in session.tree.above(tip):
-            if node.id in place:
-                break
-            first = node
-        else:
-            continue
-        depth = place[node.id]
-        own = session.tree[mine[depth + 1]] if depth + 1 < len(mine) else None
-        if own is not None and (first is None or first.seq < own.seq):
-            found.append((depth, name == home(session), name))
-    if not found:
-        above = home(session)
-        shared = next((node.id for node in session.tree.above(session.branches[above]) if node.id in place), None)
-        return above, shared
-    depth, _, name = max(found)
-    return name, mine[depth]
 
 
 def standing(state: State, brief: bool = False) -> str:

@@ -22,9 +22,10 @@ from ...interventions import TABLE
 from ...session import Session
 from ...store import StoreError
 from ...subjects.protocol import SubjectError
+from ...trunks import home, left, made_by_probe
 from ..growth import Growth
 from ..rail import rail_rows
-from ..record import Record, arriving, coming, home, node_of, parent_branch
+from ..record import Record, arriving, coming, node_of
 from ..show import shown
 from ..widgets.actions import Actions, key_name, key_of
 from ..widgets.card import Card
@@ -386,11 +387,11 @@ class RunScreen(Screen[None]):
         if self.session.branch == home(self.session):
             self.notify(f"This is {self.session.branch}, where everything began.")
             return
-        name, left = parent_branch(self.session)
+        name, place = left(self.session, self.session.branch)
         await self.session.go(name)
         self.redraw()
-        if left is not None and left != self.session.tip:
-            self._show(left)
+        if place is not None and place != self.session.tip:
+            self._show(place)
 
     def action_switch(self) -> None:
         rail, transcript = self.query_one(TreeRail), self.query_one(Transcript)

@@ -7,7 +7,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ...session import Session
-from ..record import home, standing
+from ...trunks import home
+from ..record import standing
 from ..show import shown_line
 from .actions import key_name
 
