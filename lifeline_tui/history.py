@@ -150,7 +150,7 @@ def said(tree: Tree, remarks: Sequence[Remark]) -> tuple[Said, ...]:
         note = in_force(tree.notes.get(remark.node, ())).get((remark.puzzle or "", remark.field))
         own = note is not None and note.by == "operator"
         value = note.value if note is not None else NOTHING.get(remark.field)
-        version = note.version if note is not None and own else UNDONE
+        version = note.version if note is not None and own and remark.field != "note" else UNDONE
         found.append(Said(remark.node, remark.puzzle, remark.field, (value, version), (remark.value, remark.version)))
     return tuple(found)
 
