@@ -162,7 +162,7 @@ async def test_a_greyed_action_says_why(tmp_path: Path) -> None:
 
 
 async def test_the_bar_shows_whole_items_in_two_lines_and_a_click_does_them(tmp_path: Path) -> None:
-    async with running(tmp_path, plan=PLAN) as (app, pilot):
+    async with running(tmp_path, (200, 50), plan=PLAN) as (app, pilot):
         bar = app.screen.query_one(Actions)
         assert bar.size.height == 2
         item = next(item for item in bar.items() if item.name == "next")
