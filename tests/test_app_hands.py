@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from app_cases import SMALL, WIDE, drawn, notice, press, rest, run_screen, running, said, script, transcript, until
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -461,3 +462,17 @@ async def test_the_bar_never_jumps_with_what_undo_would_take_back(tmp_path: Path
         assert TABLE["redo"].key == "x"
         assert isinstance(run_screen(app), RunScreen)
         assert not isinstance(app.screen, Form)
+
+
+async def test_keys_of_one_burst_go_where_they_were_meant_to(tmp_path: Path) -> None:
+    """As a terminal hands them over when someone types faster than a form can be drawn."""
+    async with running(tmp_path, model=script(tmp_path, f'- "{ANSWER}"\n- "{ANSWER}"\n- "Because."\n')) as (app, pilot):
+        for key in ("enter", "n", "f", "enter", "n", "w", "enter", "semicolon", "o", "k", "ctrl+s", "z"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: app.session is not None)
+        await until(pilot, lambda: not app.waiting)
+        await rest(pilot)
+        session = session_of(app)
+        assert asked(session, "main") == ["next", "next"]
+        assert asked(session, "workings") == ["next", "next", "workings"]
+        assert session.label("redo") == "redo: note on workings"

@@ -191,7 +191,17 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
 
     @property
     def unready(self) -> bool:
-        return super().unready or (self.session is not None and self.session.starting)
+        return super().unready or self._form_is_coming or (self.session is not None and self.session.starting)
+
+    @property
+    def _form_is_coming(self) -> bool:
+        """Whether a form was asked for and does not stand yet, or was sent and is not done with."""
+        return self.under_way("form") and len(self.screen_stack) == 2
+
+    def chooses(self, key: str) -> bool:
+        from .screens.run import RunScreen
+
+        return super().chooses(key) or (isinstance(self.screen, RunScreen) and key in self.screen.own_keys)
 
     @property
     def resting(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TypeVar
 
 from textual import events
@@ -17,6 +18,9 @@ R = TypeVar("R")
 
 LOOKED = 0.02
 """Seconds between two looks at whether the next key may go on."""
+
+GONE = 1.0
+"""Seconds after which a widget that has not dealt with what was posted to it is taken for closed."""
 
 OVER = frozenset({WorkerState.SUCCESS, WorkerState.ERROR, WorkerState.CANCELLED})
 
@@ -36,6 +40,10 @@ class Patient(App[R]):
     def unready(self) -> bool:
         """Whether what is in hand cannot take a key yet."""
         return self._choosing or self.under_way("open")
+
+    def chooses(self, key: str) -> bool:
+        """Whether `key` may open something that the keys after it are meant for."""
+        return key == "enter" and isinstance(self.focused, OptionList)
 
     @property
     def resting(self) -> bool:
@@ -68,9 +76,9 @@ class Patient(App[R]):
                 self._let = None
             elif self._keeps(event):
                 return
+            if isinstance(event, events.Key) and self.chooses(event.key):
+                self.choosing()
         await super().on_event(event)
-        if isinstance(event, events.Key) and event.key == "enter" and isinstance(self.focused, OptionList):
-            self.choosing()
 
     def _keeps(self, event: events.Key | events.Paste) -> bool:
         """Whether `event` is dealt with: kept for later, or obeyed as the key that ends the waiting."""
@@ -109,11 +117,13 @@ class Patient(App[R]):
     async def handled(self) -> None:
         """Waits until whatever was posted so far has been dealt with, by whichever widget."""
         for _ in range(2):
-            pumps: list[MessagePump | None] = [self, self.focused, self.screen]
+            focused = self.focused or self.screen
+            pumps: list[MessagePump] = [self, *focused.ancestors_with_self]  # a message goes up from one to the next
             for pump in pumps:
                 done = asyncio.Event()
-                if pump is not None and pump.is_running and pump.call_later(done.set):
-                    await done.wait()
+                if pump.is_running and pump.call_later(done.set):
+                    with suppress(TimeoutError):  # one that is closed meanwhile deals with nothing any more
+                        await asyncio.wait_for(done.wait(), GONE)
 
     def choosing(self) -> None:
         """A choice is being made that may open something: keys wait until it is known."""

@@ -80,6 +80,8 @@ class RunScreen(Screen[None]):
         self.record, self.growth = Record(session), Growth(session)
         self.opened: set[str] = set()
         self.playing = False
+        self.own_keys = {key for name, entry in TABLE.items() for key in self.app.keymap.get(name, entry.key).split(",")}
+        """Those of the interventions."""
         self.trouble = ""
         self.ended = ""
         """What is to be said of how the last run of the plan ended."""
