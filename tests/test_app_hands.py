@@ -466,13 +466,30 @@ async def test_the_bar_never_jumps_with_what_undo_would_take_back(tmp_path: Path
 
 async def test_keys_of_one_burst_go_where_they_were_meant_to(tmp_path: Path) -> None:
     """As a terminal hands them over when someone types faster than a form can be drawn."""
-    async with running(tmp_path, model=script(tmp_path, f'- "{ANSWER}"\n- "{ANSWER}"\n- "Because."\n')) as (app, pilot):
-        for key in ("enter", "n", "f", "enter", "n", "w", "enter", "semicolon", "o", "k", "ctrl+s", "z"):
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, f'- "{ANSWER}"\n' * 3)) as (app, pilot):
+        session = session_of(app)
+        await press(pilot, "n")
+        for key in ("f", "enter", "semicolon", "o", "k", "ctrl+s", "m", "w", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await until(pilot, lambda: app.session is not None)
         await until(pilot, lambda: not app.waiting)
         await rest(pilot)
+        assert asked(session, "workings") == ["next", "workings"]
+        await press(pilot, "z", "z")
+        assert (session.label("undo"), session.label("redo")) == ("undo: note on 1", "redo: bookmark on 1")
+
+
+async def test_a_key_too_many_is_refused_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
+        yield Delta(text="half of an")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ScriptedSubject, "stream", endless)
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- x")) as (app, pilot):
         session = session_of(app)
-        assert asked(session, "main") == ["next", "next"]
-        assert asked(session, "workings") == ["next", "next", "workings"]
-        assert session.label("redo") == "redo: note on workings"
+        for _ in range(5):
+            app.post_message(events.Key("n", "n"))
+        await until(pilot, lambda: session.partial is not None and session.partial.text)
+        await until(pilot, lambda: not app.waiting)
+        assert "A reply is still arriving" in said(app)
+        await press(pilot, "escape")
+        assert len(session.state().attempts) == 1

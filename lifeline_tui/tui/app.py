@@ -190,13 +190,13 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         self.notify(f"{what} is being opened: keys wait until it is ready, {stop} stops it.")
 
     @property
-    def unready(self) -> bool:
-        return super().unready or self._form_is_coming or (self.session is not None and self.session.starting)
+    def starting(self) -> bool:
+        return super().starting or (self.session is not None and self.session.starting)
 
     @property
-    def _form_is_coming(self) -> bool:
-        """Whether a form was asked for and does not stand yet, or was sent and is not done with."""
-        return self.under_way("form") and len(self.screen_stack) == 2
+    def unready(self) -> bool:
+        """Also while a form was asked for and does not stand yet, or was sent and is not done with."""
+        return super().unready or (self.under_way("form") and len(self.screen_stack) == 2)
 
     def chooses(self, key: str) -> bool:
         from .screens.run import RunScreen

@@ -1,5 +1,6 @@
 """Keys wait.  What is pressed or pasted while a session opens, or while what answers is starting, is kept in order and done when it
-is ready, each when what the one before it began is over.  The key that cancels drops them."""
+is ready, each when what the one before it began is over; what comes in one burst waits for the form that it is meant for.  The key
+that cancels drops them."""
 
 from __future__ import annotations
 
@@ -31,15 +32,21 @@ class Patient(App[R]):
     def __init__(self, *, ansi_color: bool = False) -> None:
         super().__init__(ansi_color=ansi_color)
         self.waiting: deque[events.Key | events.Paste] = deque()
+        self._patient = False
         self._let: events.Event | None = None
         self._choosing = False
 
     # What the app says of itself
 
     @property
+    def starting(self) -> bool:
+        """Whether a session, or what answers in it, is on its way."""
+        return self.under_way("open")
+
+    @property
     def unready(self) -> bool:
         """Whether what is in hand cannot take a key yet."""
-        return self._choosing or self.under_way("open")
+        return self._choosing or self.starting
 
     def chooses(self, key: str) -> bool:
         """Whether `key` may open something that the keys after it are meant for."""
@@ -92,6 +99,8 @@ class Patient(App[R]):
             if event.key in {*self.keys_of("quit", "ctrl+q"), *self.keys_of("suspend", "ctrl+z")}:
                 return False
         self.waiting.append(event)
+        # Only who had to wait for a start is waited for: elsewhere a key too many is refused, as ever.
+        self._patient = self._patient or self.starting
         if len(self.waiting) == 1:
             self.run_worker(self._let_go(), group="waiting")
         self.waits()
@@ -104,15 +113,19 @@ class Patient(App[R]):
     async def _let_go(self) -> None:
         """Does what waits, one after the other."""
         while self.waiting:
-            while self.unready or not self.resting:
+            while self._not_yet():
                 await asyncio.sleep(LOOKED)
             await self.handled()
-            if not self.waiting or self.unready or not self.resting:
+            if not self.waiting or self._not_yet():
                 continue
             self._let = self.waiting.popleft()
             self.post_message(self._let)
             await self.handled()
+        self._patient = False
         self.waits()
+
+    def _not_yet(self) -> bool:
+        return self.unready or (self._patient and not self.resting)
 
     async def handled(self) -> None:
         """Waits until whatever was posted so far has been dealt with, by whichever widget."""
