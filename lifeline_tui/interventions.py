@@ -30,7 +30,7 @@ from .core.nodes import (
 )
 from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
-from .core.wording import agrees, item, lifelines, part, praise, reveal, rules, verdict, violation
+from .core.wording import agrees, item, labels, lifelines, part, praise, reveal, rules, verdict, violation
 from .refusals import (
     alone,
     answered,
@@ -46,6 +46,7 @@ from .refusals import (
     skipped,
     tellable,
     undoable,
+    unread,
     violated,
     when_heard,
     when_next,
@@ -359,6 +360,28 @@ def ask_why_skip(state: State, context: Context, values: Values) -> Effect:
 )
 def ask_rule_check(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "rule-check", "rule-check")
+
+
+def _form_fields(state: State, context: Context) -> tuple[Field, ...]:
+    unread = [a for a in state.attempts if a.outcome is Phase.UNPARSED]
+    return (_puzzle(state, context, unread), _place(context, default="trunk"))
+
+
+@intervention(
+    "form-again",
+    "t",
+    "form again",
+    "Ask for the lines of the form, after a reply that could not be read; you read the answer.",
+    refuse=unread,
+    fields=_form_fields,
+    group="probe",
+    place="trunk",
+)
+def ask_for_the_form(state: State, context: Context, values: Values) -> Effect:
+    attempt = _named(state, context, values)
+    head = f"PUZZLE {attempt.position}\n" if state.plan.presentation == "batch" else ""
+    lines = head + labels(state.plan, state.root.seed)
+    return _probe(state, context, values, "form-again", "form-again", i=str(attempt.position), lines=lines)
 
 
 def _budget_fields(state: State, context: Context) -> tuple[Field, ...]:

@@ -70,6 +70,12 @@ def skipped(state: State, context: Context) -> str | None:
     return None if any(a.outcome is Phase.SKIPPED for a in state.attempts) else "No puzzle has been skipped on this branch."
 
 
+def unread(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    return None if any(a.outcome is Phase.UNPARSED for a in state.attempts) else "Every reply on this branch could be read."
+
+
 def budgeted(state: State, context: Context) -> str | None:
     if reason := when_heard(state, context):
         return reason

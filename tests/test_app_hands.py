@@ -380,9 +380,14 @@ async def test_a_reply_that_could_not_be_read_says_so_and_what_can_be_done(
         await press(pilot, "n")
         assert any(tag.startswith("not read: ") and why in tag for tag in transcript(app).blocks[-1].tags)
         assert transcript(app).blocks[-1].tone == "error"
-        for words in ("could not be read", why, "g reads it by hand", "i asks for the form", "ctrl+r asks again"):
+        for words in ("could not be read", why, "g reads it by hand", "t asks for the form", "ctrl+r asks again"):
             assert words in " ".join(notice(app).split())
-        await session_of(app).do("grade", {"action": "answer", "answer": "12"})
+        await press(pilot, "t", "enter")
+        session = session_of(app)
+        assert asked(session, "main") == ["next", "form-again"]
+        assert "Please end your reply to puzzle 1 with these lines:" in drawn(app)
+        await press(pilot, "z")
+        await session.do("grade", {"action": "answer", "answer": "12"})
         await rest(pilot)
         assert "could not be read" not in notice(app)
 
@@ -421,7 +426,7 @@ async def test_sentences_name_the_keys_as_they_are_set(tmp_path: Path, monkeypat
         "grade": "f4",
         "next": "f5",
         "leave": "f6",
-        "free": "f7",
+        "form-again": "f7",
         "redo": "f8",
         "fork": "f9",
     }

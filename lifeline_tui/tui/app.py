@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 PATIENCE = 0.4
 """Seconds of opening a session before it is said that it takes time."""
 
+SAID = 5.0
+"""Seconds after which it is said again."""
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -142,14 +145,12 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         from ..store import StoreError
         from ..subjects.protocol import SubjectError
 
-        told = self.set_timer(PATIENCE, lambda: self._says_that_it_opens(plan))
+        self.set_timer(PATIENCE, lambda: self._says_that_it_opens(plan))
         try:
             session = await self.lab.new(plan, self.model, api_base=self.api_base)
         except (BadFile, SelectionError, SubjectError, StoreError) as error:
             self._not_opened(error)
             return
-        finally:
-            told.stop()
         await self._show(session)
 
     @work(exclusive=True, group="open")
@@ -162,7 +163,7 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         if self.session is not None and self.session.id == id:
             await self._show(self.session)
             return
-        told = self.set_timer(PATIENCE, lambda: self._says_that_it_opens("The session"))
+        self.set_timer(PATIENCE, lambda: self._says_that_it_opens("The session"))
         try:
             session = await self.lab.open(id, api_base=self.api_base if id == self.opening else "")
         except OwnedElsewhere:
@@ -174,8 +175,6 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         except (BadFile, StoreError, SubjectError) as error:
             self._not_opened(error)
             return
-        finally:
-            told.stop()
         await self._show(session)
 
     def _not_opened(self, why: Exception) -> None:
@@ -184,10 +183,13 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         self.notify(str(why), severity="error", timeout=15)
 
     def _says_that_it_opens(self, what: str) -> None:
+        if not self.under_way("open"):
+            return
         from .keys import key_name
 
         stop = key_name(self.keys_of("cancel", "escape")[0])
-        self.notify(f"{what} is being opened: keys wait until it is ready, {stop} stops it.")
+        self.notify(f"{what} is being opened: keys wait until it is ready, {stop} stops it.", timeout=SAID)
+        self.set_timer(SAID, lambda: self._says_that_it_opens(what))
 
     @property
     def starting(self) -> bool:

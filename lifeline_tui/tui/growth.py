@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 
 from ..core.nodes import Assistant, Call, How, Node, Part, Reply, Root, Status, User
@@ -100,7 +101,9 @@ def _twig(session: Session, node: Node, above: str | None, name: str) -> Twig:
         marks.append("fake")
     if session.tree.said(node.id).get(("", "bookmark")) is True:
         marks.append("bookmark")
-    return Twig(node.id, above, label, tuple(marks), tone, "" if name == label else name, told)
+    stem = re.sub(r"-\d+$", "", name)
+    known = name == label or (stem in TABLE and label.startswith(TABLE[stem].label))
+    return Twig(node.id, above, label, tuple(marks), tone, "" if known else name, told)
 
 
 def _parts(session: Session, node: Node) -> tuple[Part, ...]:

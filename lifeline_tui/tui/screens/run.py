@@ -195,7 +195,7 @@ class RunScreen(Screen[None]):
         elif state.owed:
             self.say("The subject owes a reply: {key:regenerate} asks for it.")
         elif lost := unread(a for a in state.attempts if a.reply == session.tip):
-            self.say(f"{lost} {{key:grade}} reads it by hand; {{key:free}} asks for the form; {{key:regenerate}} asks again.")
+            self.say(f"{lost} {{key:grade}} reads it by hand; {{key:form-again}} asks for the form; {{key:regenerate}} asks again.")
         elif self.ended:
             self.say(self.ended)
         elif not state.attempts and session.refusal("next") is None:
