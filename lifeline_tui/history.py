@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .actions import Effect
 from .core.nodes import Assistant, How, Node, Part, Remark, User, as_data, from_data
 from .core.state import State
 from .core.tree import Tree, in_force
 from .interventions import TABLE
+
+if TYPE_CHECKING:
+    from .session import Session
 
 MOST = 50
 """Things that can be taken back one by one; before them, a turn at a time."""
@@ -141,6 +144,52 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value
+
+
+def about_to(session: Session, effect: Effect) -> Done:
+    """What `effect` is about to do, so that it can be taken back."""
+    place, branch, told = effect.parent or session.tip, effect.branch or session.branch, ""
+    waited: list[Waited] = []
+    if effect.remarks:
+        node = session.tree[effect.remarks[0].node]
+        place, told = node.id, about(session.state(node.id), node)
+        waited = [Waited(*at, session.queue(at[1], at[0]), queue) for at, queue in session.overruled(effect.remarks).items()]
+    elif effect.queue is not None:
+        waited = [Waited(session.branch, session.tip, session.queue(), effect.queue)]
+    return Done(
+        label(effect, session.state(place), session.queue(place, branch), session.tree.nodes, told),
+        left=(session.branch, session.tip) if effect.moves else None,
+        came=(session.free_name(effect.fork) if effect.fork else session.branch, "") if effect.moves else None,
+        waited=tuple(waited),
+        said=said(session.tree, effect.remarks),
+    )
+
+
+def last_done(session: Session) -> Done | None:
+    """What undo takes back: what was done last, unless the plan's own feedback came after it; without any record of what was done,
+    the last turn."""
+    last, queue = next(iter(session.history.done[-1:]), None), session.queue()
+    if last is not None and not stands(session, last):
+        last = None
+    here = last is None or (last.came is not None and last.came[0] == session.branch)
+    if here and queue and queue == session.due(session.tip):
+        told = label(Effect(queue=queue), session.state(), queue[:-1], session.tree.nodes, "")
+        return Done(told, waited=(Waited(session.branch, session.tip, queue[:-1], queue),))
+    if last is not None:
+        return last
+    turn = next((node for node in session.tree.above(session.tip) if isinstance(node.body, User | Assistant)), None)
+    if turn is None or turn.parent is None:
+        return None
+    effect = Effect(turn=turn.body.parts) if isinstance(turn.body, User) else Effect(forged=cast(Assistant, turn.body))
+    told = label(effect, session.state(turn.parent), (), session.tree.nodes, "")
+    return Done(told, (session.branch, turn.parent), (session.branch, session.tip))
+
+
+def stands(session: Session, done: Done) -> bool:
+    """Whether the notebook still holds all that `done` is about."""
+    places = [place for place in (done.left, done.came) if place is not None]
+    nodes = [tip for _, tip in places if tip] + [each.node for each in done.said] + [each.tip for each in done.waited]
+    return all(branch in session.branches for branch, _ in places) and all(node in session.tree for node in nodes)
 
 
 def said(tree: Tree, remarks: Sequence[Remark]) -> tuple[Said, ...]:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from . import history
 from .actions import ASIDE, Context, Effect, Intervention, Refusal, Values
@@ -44,7 +44,7 @@ from .core.state import State, fold
 from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
 from .core.tree import Tree
 from .core.wording import Templates, system
-from .history import Done, History, Waited
+from .history import History
 from .importers.fitting import check_body
 from .interventions import TABLE, scriptable, where
 from .reading import MAIN, Reading
@@ -156,16 +156,17 @@ class Session(Reading):
         node, branch = node or self.tip, branch or self.branch
         if (branch, node) in self._queues:
             return self._queues[branch, node]
-        planned = self._due(node)
+        planned = self.due(node)
         if not planned or not self._queues:
             return planned
         # What the plan gave further up, and the operator took back there, does not come again.
         changed = {place for _, place in self._queues}
         above = [each.id for each in self.tree.above(node) if each.id in changed]
-        settled = {(part.reply, part.puzzle) for place in above for part in self._due(place)}
+        settled = {(part.reply, part.puzzle) for place in above for part in self.due(place)}
         return tuple(part for part in planned if (part.reply, part.puzzle) not in settled)
 
-    def _due(self, node: str) -> tuple[Part, ...]:
+    def due(self, node: str) -> tuple[Part, ...]:
+        """The feedback that the plan gives at `node`."""
         return due(self.state(node), self.templates) if isinstance(self.tree[node].body, Reply | Assistant) else ()
 
     def context(self, cursor: str | None = None) -> Context:
@@ -181,7 +182,7 @@ class Session(Reading):
             hands=self.hands,
             marked=self.tree.said(node.id).get(("", "bookmark")) is True,
             aside=f"from {trunk}, {where(self.state(start))}",
-            undoes=done.label if (done := self._undoes()) else "",
+            undoes=done.label if (done := history.last_done(self)) else "",
             redoes=self.history.undone[-1].label if self.history.undone else "",
         )
 
@@ -209,10 +210,6 @@ class Session(Reading):
         if isinstance(node.body, Call | Assistant):
             return node.parent or ""
         return node.id if isinstance(node.body, User) else ""
-
-    def _last_turn(self) -> Node | None:
-        """The last turn that the operator made."""
-        return next((node for node in self.tree.above(self.tip) if isinstance(node.body, User | Assistant)), None)
 
     def refusal(self, name: str, cursor: str | None = None) -> str | None:
         """Why `name` cannot be done now; None when it can."""
@@ -248,7 +245,9 @@ class Session(Reading):
         if effect.moves:
             self._working, self._cancelled = True, ""
             self._idle.clear()
-        done = self._noted(effect)
+        done = history.about_to(self, effect) if self.hands and not effect.history else None
+        if done is not None:
+            self.history.push(done)
         before = (self.branch, self.tip)
         try:
             if effect.moves or not self._working or effect.history:
@@ -285,56 +284,10 @@ class Session(Reading):
 
     # What was done, and back
 
-    def _noted(self, effect: Effect) -> Done | None:
-        """Remembers what is about to be done, so that it can be taken back."""
-        if effect.history or not self.hands:
-            return None
-        place, branch = effect.parent or self.tip, effect.branch or self.branch
-        about = ""
-        waited: list[Waited] = []
-        if effect.remarks:
-            node = self.tree[effect.remarks[0].node]
-            about, place = history.about(self.state(node.id), node), node.id
-            changed = self._overruled(effect.remarks)
-            waited = [Waited(*at, self._queues[at], queue) for at, queue in changed.items()]
-        elif effect.queue is not None:
-            waited = [Waited(self.branch, self.tip, self.queue(), effect.queue)]
-        done = Done(
-            history.label(effect, self.state(place), self.queue(place, branch), self.tree.nodes, about),
-            left=(self.branch, self.tip) if effect.moves else None,
-            came=(self.free_name(effect.fork) if effect.fork else self.branch, "") if effect.moves else None,
-            waited=tuple(waited),
-            said=history.said(self.tree, effect.remarks),
-        )
-        self.history.push(done)
-        return done
-
-    def _undoes(self) -> Done | None:
-        """What undo takes back: what was done last, unless the plan's own feedback came after it; without any record of what was
-        done, the last turn."""
-        last, queue = self.history.done[-1] if self.history.done else None, self.queue()
-        if last is not None and not self._stands(last):
-            last = None
-        here = last is None or (last.came is not None and last.came[0] == self.branch)
-        if here and queue and queue == self._due(self.tip):
-            told = history.label(Effect(queue=queue), self.state(), queue[:-1], self.tree.nodes, "")
-            return Done(told, waited=(Waited(self.branch, self.tip, queue[:-1], queue),))
-        if last is None and (turn := self._last_turn()) is not None and turn.parent:
-            effect = Effect(turn=turn.body.parts) if isinstance(turn.body, User) else Effect(forged=cast(Assistant, turn.body))
-            told = history.label(effect, self.state(turn.parent), (), self.tree.nodes, "")
-            return Done(told, (self.branch, turn.parent), (self.branch, self.tip))
-        return last
-
-    def _stands(self, done: Done) -> bool:
-        """Whether the notebook still holds all that `done` is about."""
-        places = [place for place in (done.left, done.came) if place is not None]
-        nodes = [tip for _, tip in places if tip] + [each.node for each in done.said] + [each.tip for each in done.waited]
-        return all(branch in self.branches for branch, _ in places) and all(node in self.tree for node in nodes)
-
     async def _turn_back(self, back: bool) -> None:
         """Takes back what was done last, or does again what was taken back last: in one transaction."""
-        done = self._undoes() if back else next(iter(self.history.undone[-1:]), None)
-        if done is None or not self._stands(done):
+        done = history.last_done(self) if back else next(iter(self.history.undone[-1:]), None)
+        if done is None or not history.stands(self, done):
             raise Refusal("What was done last is no longer in this notebook.")
         was = (self.history.done, self.history.undone)
         self.history.turned(done, history.turned_to(done, self.branches), back)
@@ -356,12 +309,12 @@ class Session(Reading):
 
     async def remark(self, remarks: Sequence[Remark]) -> None:
         """Writes what is said about stored nodes.  A verdict that waits on a grade which is overruled no longer waits."""
-        changed = self._overruled(remarks)
+        changed = self.overruled(remarks)
         notes = await self._write(self._write.store.annotate, self.id, remarks, _kept(changed) | self.history.view())
         self._queues |= changed
         self._heard(notes)
 
-    def _overruled(self, remarks: Sequence[Remark]) -> Queues:
+    def overruled(self, remarks: Sequence[Remark]) -> Queues:
         """The queues that `remarks` change, as they will be."""
         ruled = {(remark.node, remark.puzzle) for remark in remarks if remark.field == "grade"}
         changed: Queues = {}
