@@ -165,10 +165,10 @@ def about_to(session: Session, effect: Effect) -> Done:
     )
 
 
-def last_done(session: Session) -> Done | None:
-    """What undo takes back: what was done last, unless the plan's own feedback came after it; without any record of what was done,
+def last_done(session: Session, queue: tuple[Part, ...]) -> Done | None:
+    """What undo takes back, where `queue` waits at the tip: what was done last, unless the plan's own feedback came after it; without any record of what was done,
     the last turn."""
-    last, queue = next(iter(session.history.done[-1:]), None), session.queue()
+    last = next(iter(session.history.done[-1:]), None)
     if last is not None and not stands(session, last):
         last = None
     here = last is None or (last.came is not None and last.came[0] == session.branch)

@@ -101,6 +101,7 @@ class Session(Reading):
         self._drafts_kept: dict[str, dict[str, str]] = {}
         self.history = History()
         self._trunk: tuple[Any, str] = (None, "")
+        self._left: tuple[Any, str] = (None, "")
         self._cancelled = ""
         self._capabilities: Capabilities | None = None
         self._paused = False
@@ -172,19 +173,27 @@ class Session(Reading):
     def context(self, cursor: str | None = None) -> Context:
         """What an intervention may look at, with the operator pointing at `cursor` (default: the tip)."""
         node = self.tree[cursor if cursor is not None and cursor in self.tree else self.tip]
-        trunk, start = self.start(cursor)
+        queue = self.queue()
         return Context(
             templates=self.templates,
-            queue=self.queue(),
+            queue=queue,
             cursor=node,
             stand=self._stand(node),
             busy=self.busy,
             hands=self.hands,
             marked=self.tree.said(node.id).get(("", "bookmark")) is True,
-            aside=f"from {trunk}, {where(self.state(start))}",
-            undoes=done.label if (done := history.last_done(self)) else "",
+            aside=self._aside(cursor),
+            undoes=done.label if (done := history.last_done(self, queue)) else "",
             redoes=self.history.undone[-1].label if self.history.undone else "",
         )
+
+    def _aside(self, cursor: str | None) -> str:
+        """In words, where a probe leaves the trunk."""
+        asked = (self.trunk, self.branches[self.trunk], cursor)
+        if self._left[0] != asked:
+            trunk, start = self.start(cursor)
+            self._left = asked, f"from {trunk}, {where(self.state(start))}"
+        return self._left[1]
 
     def seen(self, name: str, values: Values | None = None, cursor: str | None = None) -> tuple[State, Context]:
         """What an intervention is decided from: the path that it will hang from, which is not always the one in hand."""
@@ -286,7 +295,7 @@ class Session(Reading):
 
     async def _turn_back(self, back: bool) -> None:
         """Takes back what was done last, or does again what was taken back last: in one transaction."""
-        done = history.last_done(self) if back else next(iter(self.history.undone[-1:]), None)
+        done = history.last_done(self, self.queue()) if back else next(iter(self.history.undone[-1:]), None)
         if done is None or not history.stands(self, done):
             raise Refusal("What was done last is no longer in this notebook.")
         was = (self.history.done, self.history.undone)
