@@ -82,7 +82,7 @@ class StartScreen(Screen[None]):
         super().__init__()
         self.covered = covered
         self.abouts: dict[str, str] = {}
-        self._pointed = ""
+        self._pointed: tuple[str, int | None] = ("", None)
 
     def compose(self) -> ComposeResult:
         if self.covered:
@@ -145,8 +145,10 @@ class StartScreen(Screen[None]):
         menu = self.query_one(OptionList)
         at = menu.highlighted
         was = menu.get_option_at_index(at).id if at is not None else f"plan:{FIRST}"
-        if sessions and self._pointed:
-            was, self._pointed = self._pointed, ""
+        if sessions and self._pointed[1] == at:  # the operator has not moved it meanwhile
+            was = self._pointed[0] or was
+        if sessions:
+            self._pointed = "", None
         menu.clear_options()
         if sessions:
             menu.add_option(_heading("CONTINUE"))
@@ -163,10 +165,12 @@ class StartScreen(Screen[None]):
 
     def point(self, id: str) -> None:
         """The cursor goes to that line, now or as soon as it is there."""
-        self._pointed = id
         for menu in self.query(OptionList):
             ids = [option.id for option in menu.options]
-            menu.highlighted = ids.index(id) if id in ids else menu.highlighted
+            if id in ids:
+                menu.highlighted = ids.index(id)
+            else:
+                self._pointed = id, menu.highlighted
 
     def words(self) -> None:
         """What the highlighted line will do."""
