@@ -6,6 +6,7 @@ state of a path, its context and the fields that the operator filled in to an `E
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,8 +17,30 @@ from .core.wording import Templates
 Values = Mapping[str, str]
 
 
+MARK = re.compile(r"\{key:([a-z-]+)\}")
+"""Stands in a sentence for the key of an intervention, or of another binding of the run screen: `{key:regenerate}`."""
+
+ASIDE = "aside"
+"""Where a probe goes unless the operator says otherwise: into a fork of the trunk."""
+
+
+def named(sentence: str) -> str:
+    """A sentence without a keyboard: what its keys would do, by name."""
+    return MARK.sub(r"\1", sentence)
+
+
 class Refusal(Exception):
-    """An intervention cannot be made now, or its fields are not right.  The message is for the operator."""
+    """An intervention cannot be made now, or its fields are not right.  The message is for the operator.
+
+    `marked` is the sentence with its keys as marks, for whoever knows the keyboard; `str` names what they do.
+    """
+
+    @property
+    def marked(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return named(self.marked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +48,11 @@ class Context:
     """What an intervention may look at beside the state of the path that ends at the tip.
 
     `cursor` is the node that the operator points at (the tip unless moved); `stand` is the node under which another turn of the
-    subject's would stand beside it, "" where none could; `before` is where the tip goes on undo, "" where it cannot; `queue` is the
+    subject's would stand beside it, "" where none could; `queue` is the
     feedback waiting at the tip; `busy` while a reply is arriving; `hands` is False when a plan runs without an operator; `marked`
     where the cursor's turn is bookmarked; `puzzle` is the position that was chosen, "" while none is: refusals and fields are then
-    about that attempt.
+    about that attempt.  `branch` and `start` are where a probe leaves the trunk, "" where it hangs from the tip, and
+    `aside` says so in words; `undoes` and `redoes` say what would be taken back, or done again.
     """
 
     templates: Templates
@@ -37,31 +61,38 @@ class Context:
     stand: str = ""
     busy: bool = False
     hands: bool = True
-    before: str = ""
     marked: bool = False
     puzzle: str = ""
+    branch: str = ""
+    start: str = ""
+    aside: str = "of the trunk"
+    undoes: str = ""
+    redoes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What is to happen, in this order: `remarks` are written; `queue` replaces the feedback waiting at the tip; with `fork`, a new
-    branch of that name starts at `parent` (default: the tip); `turn` and `forged` are appended there; the tip moves to `tip`;
-    with `call`, the subject is asked."""
+    branch of that name starts at `parent` (default: the tip) of `branch` (default: the one in hand); `turn` and `forged` are
+    appended there; with `call`, the subject is asked.  `probe` names the intervention where the fork is made for its question alone.
+    `history` goes one thing back (-1) or forth (1) in what was done."""
 
     turn: tuple[Part, ...] = ()
     forged: Assistant | None = None
     call: Purpose | None = None
     parent: str = ""
     fork: str = ""
+    probe: str = ""
     queue: tuple[Part, ...] | None = None
     remarks: tuple[Remark, ...] = ()
-    tip: str = ""
+    branch: str = ""
+    history: int = 0
     autoplay: bool = False
 
     @property
     def moves(self) -> bool:
         """Whether the tree grows or a tip moves: one such thing at a time."""
-        return bool(self.turn or self.forged or self.call or self.fork or self.tip)
+        return bool(self.turn or self.forged or self.call or self.fork or self.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +113,8 @@ Act = Callable[[State, Context, Values], Effect]
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """One entry of the table.  `name` is stable: plans and the command line use it.  `about` is a sentence for help."""
+    """One entry of the table.  `name` is stable: plans and the command line use it.  `about` is a sentence for help.  `place` is
+    where it goes by default, for one that has a field "in"."""
 
     name: str
     key: str
@@ -92,6 +124,7 @@ class Intervention:
     refuse: Refuse
     fields: Fields
     group: str = ""
+    place: str = ""
 
     def decide(self, state: State, context: Context, values: Values | None = None) -> Effect:
         """The effect, or Refusal with the reason why not."""

@@ -1,7 +1,7 @@
 """Everything that the operator can do to a conversation, one function each: the one table that all keys, help and plans draw on.
 
 `refuse` may say no; what is decided is then carried out whole.  Feedback is queued in sight and joins the next turn; probes fork by
-default, carrying the queued feedback along, so that they don't contaminate the trunk; whatever changes a turn makes a sibling.
+default, of the trunk, carrying the queued feedback along, so that they don't contaminate it; whatever changes a turn makes a sibling.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .actions import Act, Context, Effect, Field, Fields, Intervention, Refusal, Refuse, Values, attempt_in
+from .actions import ASIDE, Act, Context, Effect, Field, Fields, Intervention, Refusal, Refuse, Values, attempt_in
 from .core.grading import grade, same
 from .core.nodes import (
     Assistant,
@@ -30,7 +30,7 @@ from .core.nodes import (
 )
 from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
-from .core.wording import agrees, item, lifelines, part, praise, reveal, rules, verdict, violation
+from .core.wording import agrees, item, labels, lifelines, option_order, part, praise, reveal, rules, verdict, violation
 from .refusals import (
     alone,
     answered,
@@ -41,10 +41,12 @@ from .refusals import (
     gradable,
     notable,
     probeable,
+    redoable,
     repeatable,
     skipped,
     tellable,
     undoable,
+    unread,
     violated,
     when_heard,
     when_next,
@@ -59,14 +61,14 @@ def no_fields(state: State, context: Context) -> tuple[Field, ...]:
 
 
 def intervention(
-    name: str, key: str, label: str, about: str, *, refuse: Refuse, fields: Fields = no_fields, group: str
+    name: str, key: str, label: str, about: str, *, refuse: Refuse, fields: Fields = no_fields, group: str, place: str = ""
 ) -> Callable[[Act], Act]:
     """Registers the decorated function under `name`."""
 
     def register(act: Act) -> Act:
         assert name not in TABLE
         assert key not in {each.key for each in TABLE.values()}
-        TABLE[name] = Intervention(name, key, label, about, act, refuse, fields, group)
+        TABLE[name] = Intervention(name, key, label, about, act, refuse, fields, group, place)
         return act
 
     return register
@@ -74,11 +76,35 @@ def intervention(
 
 # Fields
 
-PLACES = (("fork", "in a fork (the trunk never sees it)"), ("trunk", "here, on this branch"))
+
+def where(state: State) -> str:
+    """Where a path has come, in words: "after puzzle 3"."""
+    last = state.last_part
+    puzzle = f"puzzle {state.posed}" if state.posed else ""
+    if last is not None and (last.kind is PartKind.PROBE or last.via == "free"):
+        label = TABLE[last.via].label if last.via in TABLE else last.via
+        return f"after {label}" + (f" at {puzzle}" if puzzle else "")
+    return f"after {puzzle}" if puzzle else "before the first puzzle"
 
 
-def _place() -> Field:
-    return Field("in", "Ask", "choice", "fork", PLACES)
+def _place(context: Context, label: str = "Ask", default: str = ASIDE) -> Field:
+    """Where a question goes.  The names of the last two are those of plans."""
+    places = ((ASIDE, f"in a fork {context.aside}"), ("fork", "here, in a fork of this branch"), ("trunk", "here, on this branch"))
+    return Field("in", label, "choice", default, places)
+
+
+def _fork(context: Context, values: Values, name: str, turn: tuple[Part, ...]) -> Effect:
+    """`turn`, and its reply, where the operator chose."""
+    aside = values.get("in", ASIDE) == ASIDE
+    fork = "" if values.get("in") == "trunk" else name
+    return Effect(
+        turn=turn,
+        call=Purpose.STEP,
+        fork=fork,
+        probe=fork,
+        parent=context.start if aside else "",
+        branch=context.branch if aside else "",
+    )
 
 
 def _puzzle(state: State, context: Context, attempts: list[Attempt]) -> Field:
@@ -105,7 +131,7 @@ def _answered_only(state: State, context: Context) -> tuple[Field, ...]:
 
 
 def _place_only(state: State, context: Context) -> tuple[Field, ...]:
-    return (_place(),)
+    return (_place(context),)
 
 
 # Small things that several share
@@ -132,7 +158,7 @@ def _probe(state: State, context: Context, values: Values, name: str, template: 
     asked = part(context.templates, f"interventions/{template}", given, PartKind.PROBE, name)
     if "puzzle" in values:
         asked = replace(asked, puzzle=_named(state, context, values).puzzle.id)
-    return Effect(turn=(*context.queue, asked), call=Purpose.STEP, fork=name if values.get("in", "fork") == "fork" else "")
+    return _fork(context, values, name, (*context.queue, asked))
 
 
 # The table
@@ -255,7 +281,7 @@ def _workings_fields(state: State, context: Context) -> tuple[Field, ...]:
         ("workings-may-fail", "… and if you cannot, say so"),
         ("workings-derivation", "the derivation that leads to the shown key, or else the answer"),
     )
-    return (_puzzle(state, context, _replied(state)), Field("wording", "Wording", "choice", "workings", kinds), _place())
+    return (_puzzle(state, context, _replied(state)), Field("wording", "Wording", "choice", "workings", kinds), _place(context))
 
 
 @intervention(
@@ -266,6 +292,7 @@ def _workings_fields(state: State, context: Context) -> tuple[Field, ...]:
     refuse=probeable,
     fields=_workings_fields,
     group="probe",
+    place=ASIDE,
 )
 def ask_workings(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
@@ -279,11 +306,18 @@ def ask_workings(state: State, context: Context, values: Values) -> Effect:
 def _score_fields(state: State, context: Context) -> tuple[Field, ...]:
     asks = (("count", "how many it got right"), ("which", "which ones it got right"))
     words = (("did", "how many did you get right"), ("would", "how many would you get right"))
-    return (Field("ask", "Ask", "choice", "count", asks), Field("did", "Wording", "choice", "did", words), _place())
+    return (Field("ask", "Ask", "choice", "count", asks), Field("did", "Wording", "choice", "did", words), _place(context))
 
 
 @intervention(
-    "self-score", "s", "self-score", "Ask how many it got right, or which.", refuse=probeable, fields=_score_fields, group="probe"
+    "self-score",
+    "s",
+    "self-score",
+    "Ask how many it got right, or which.",
+    refuse=probeable,
+    fields=_score_fields,
+    group="probe",
+    place=ASIDE,
 )
 def ask_self_score(state: State, context: Context, values: Values) -> Effect:
     template = "self-score" if values["ask"] == "count" else "self-score-which"
@@ -298,18 +332,19 @@ def ask_self_score(state: State, context: Context, values: Values) -> Effect:
     refuse=probeable,
     fields=_place_only,
     group="probe",
+    place=ASIDE,
 )
 def ask_key_check(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "key-check", "key-check")
 
 
-@intervention("challenge", "c", "challenge", "Ask: are you sure?", refuse=probeable, fields=_place_only, group="probe")
+@intervention("challenge", "c", "challenge", "Ask: are you sure?", refuse=probeable, fields=_place_only, group="probe", place=ASIDE)
 def ask_challenge(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "challenge", "challenge")
 
 
 def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
-    return (_puzzle(state, context, [a for a in state.attempts if a.outcome is Phase.SKIPPED]), _place())
+    return (_puzzle(state, context, [a for a in state.attempts if a.outcome is Phase.SKIPPED]), _place(context))
 
 
 @intervention(
@@ -320,16 +355,46 @@ def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
     refuse=skipped,
     fields=_skipped_fields,
     group="probe",
+    place=ASIDE,
 )
 def ask_why_skip(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "why-skip", "why-skip", i=str(_named(state, context, values).position))
 
 
 @intervention(
-    "rule-check", "q", "rule check", "Ask what a wrong answer scores.", refuse=probeable, fields=_place_only, group="probe"
+    "rule-check",
+    "q",
+    "rule check",
+    "Ask what a wrong answer scores.",
+    refuse=probeable,
+    fields=_place_only,
+    group="probe",
+    place=ASIDE,
 )
 def ask_rule_check(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "rule-check", "rule-check")
+
+
+def _form_fields(state: State, context: Context) -> tuple[Field, ...]:
+    unread = [a for a in state.attempts if a.outcome is Phase.UNPARSED]
+    return (_puzzle(state, context, unread), _place(context, default="trunk"))
+
+
+@intervention(
+    "form-again",
+    "t",
+    "form again",
+    "Ask for the lines of the form, after a reply that could not be read; you read the answer.",
+    refuse=unread,
+    fields=_form_fields,
+    group="probe",
+    place="trunk",
+)
+def ask_for_the_form(state: State, context: Context, values: Values) -> Effect:
+    attempt = _named(state, context, values)
+    head = f"PUZZLE {attempt.position}\n" if state.plan.presentation == "batch" else ""
+    lines = head + labels(state.plan, option_order(state.root))
+    return _probe(state, context, values, "form-again", "form-again", i=str(attempt.position), lines=lines)
 
 
 def _budget_fields(state: State, context: Context) -> tuple[Field, ...]:
@@ -366,14 +431,15 @@ def change_budget(state: State, context: Context, values: Values) -> Effect:
     "write",
     "Write a turn of your own; queued feedback goes first.",
     refuse=when_heard,
-    fields=lambda state, context: (Field("text", "Your turn", "text"), Field("in", "Send", "choice", "trunk", PLACES)),
+    fields=lambda state, context: (Field("text", "Your turn", "text"), _place(context, "Send", "trunk")),
     group="probe",
+    place="trunk",
 )
 def write_turn(state: State, context: Context, values: Values) -> Effect:
     if not values["text"].strip():
         raise Refusal("There is nothing to send.")
     made = Part(PartKind.FREE, (Span(values["text"], Origin.OPERATOR),), via="free")
-    return Effect(turn=(*context.queue, made), call=Purpose.STEP, fork="free" if values["in"] == "fork" else "")
+    return _fork(context, values, "free", (*context.queue, made))
 
 
 @intervention(
@@ -475,14 +541,17 @@ def fork_here(state: State, context: Context, values: Values) -> Effect:
     "undo",
     "z",
     "undo",
-    "Take back the last queued feedback, or move the tip to before the last turn.",
+    "Take back the last thing that you did: a turn, a queued key, a grade, a mark.",
     refuse=undoable,
     group="tree",
 )
 def undo(state: State, context: Context, values: Values) -> Effect:
-    if context.queue:
-        return Effect(queue=context.queue[:-1])
-    return Effect(tip=context.before)
+    return Effect(history=-1)
+
+
+@intervention("redo", "x", "redo", "Do again what was taken back last.", refuse=redoable, group="tree")
+def redo(state: State, context: Context, values: Values) -> Effect:
+    return Effect(history=1)
 
 
 def _grade_fields(state: State, context: Context) -> tuple[Field, ...]:

@@ -1,6 +1,7 @@
 """Why an intervention cannot be made now: one sentence each, for the operator, or None when it can.
 
-A greyed key shows its reason; the same sentence refuses it without hands.
+A greyed key shows its reason; the same sentence refuses it without hands.  A key in a sentence is a mark, such as
+`{key:regenerate}`, since only the screen knows which key that is.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from .core.turn import Event, Phase, may
 
 
 def when_idle(state: State, context: Context) -> str | None:
-    return "A reply is still arriving: escape cancels it." if context.busy else None
+    return "A reply is still arriving: {key:cancel} stops it." if context.busy else None
 
 
 def when_heard(state: State, context: Context) -> str | None:
     """The operator's turn: nothing is owed."""
     if reason := when_idle(state, context):
         return reason
-    return "The subject still owes a reply: ctrl+r asks for it." if state.owed else None
+    return "The subject still owes a reply: {key:regenerate} asks for it." if state.owed else None
 
 
 def when_next(state: State, context: Context) -> str | None:
     if reason := when_heard(state, context):
         return reason
     if context.hands and state.latest and state.latest.phase is Phase.AMBIGUOUS:
-        return "The last reply both answers and skips: say which with g first."
+        return "The last reply both answers and skips: say which with {key:grade} first."
     if alone(state, context) or violated(state) or state.next_puzzle is not None:
         return None
     return "Every puzzle of the plan has been posed on this branch."
@@ -46,7 +47,7 @@ def tellable(state: State, context: Context) -> str | None:
     if attempt is None:
         return "No puzzle has been posed yet."
     if not may(attempt.phase, Event.TELL):
-        return "That reply both answers and skips: say which with g first."
+        return "That reply both answers and skips: say which with {key:grade} first."
     return None
 
 
@@ -67,6 +68,12 @@ def skipped(state: State, context: Context) -> str | None:
     if reason := when_heard(state, context):
         return reason
     return None if any(a.outcome is Phase.SKIPPED for a in state.attempts) else "No puzzle has been skipped on this branch."
+
+
+def unread(state: State, context: Context) -> str | None:
+    if reason := when_heard(state, context):
+        return reason
+    return None if any(a.outcome is Phase.UNPARSED for a in state.attempts) else "Every reply on this branch could be read."
 
 
 def budgeted(state: State, context: Context) -> str | None:
@@ -108,7 +115,13 @@ def forkable(state: State, context: Context) -> str | None:
 def undoable(state: State, context: Context) -> str | None:
     if reason := when_idle(state, context):
         return reason
-    return None if context.queue or context.before else "Nothing to undo: the session starts here."
+    return None if context.undoes else "Nothing to undo: the session starts here."
+
+
+def redoable(state: State, context: Context) -> str | None:
+    if reason := when_idle(state, context):
+        return reason
+    return None if context.redoes else "Nothing to redo: nothing was taken back since the last thing that was done."
 
 
 def gradable(state: State, context: Context) -> str | None:

@@ -20,7 +20,6 @@ from .core.plan import Plan, Step, When, before
 from .core.state import Attempt
 from .core.turn import Phase
 from .interventions import TABLE
-from .reading import MAIN
 
 if TYPE_CHECKING:
     from .session import Session
@@ -125,42 +124,14 @@ async def _take_up(session: Session) -> None:
     if broken(session) or session.state().owed:
         await session.do("regenerate")
     await _ask_which(session)
-    first = _probe(session, session.tip)
-    trunk = _trunk(session, first) if first is not None and not broken(session) else None
-    if trunk is not None:
-        await session.go(trunk)
-
-
-def _trunk(session: Session, probe: Node) -> str | None:
-    """The branch that a scripted fork left, the one that ends where it left before all others."""
-    for name in sorted(session.branches, key=lambda name: (session.branches[name] != probe.parent, name != MAIN, name)):
-        tip = session.branches[name]
-        if any(node.id == probe.parent for node in session.tree.above(tip)) and _probe(session, tip) is None:
-            return name
-    return None
+    if not broken(session) and session.trunk != session.branch:
+        await session.go(session.trunk)
 
 
 def _step_of(node: Node) -> int:
     """The place in the script of the action that made this turn; -1 where none did."""
     parts = node.body.parts if isinstance(node.body, User) else ()
     return next((part.step for part in reversed(parts) if part.step is not None), -1)
-
-
-def _probe(session: Session, tip: str) -> Node | None:
-    """The turn with which the scripted fork began that ends at `tip`, or the first of the forks that grew from each other; None where
-    that is no such fork."""
-    script = _script(session.state(tip).plan)
-    turns = [node for node in session.tree.above(tip) if isinstance(node.body, User)]
-    place: int | None = _step_of(turns[0]) if turns else -1
-    first = None
-    # An action that cannot fork grows the branch that it stands on.
-    while place is not None and 0 <= place < len(script) and script[place].place == "fork" and _field(session, script[place], "in"):
-        own = next((at for at, node in enumerate(turns) if _step_of(node) != place), len(turns))
-        if not own:
-            break
-        first, turns = turns[own - 1], turns[own:]
-        place = before(script, place)
-    return first
 
 
 # Doing

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .actions import Context, Effect, Intervention, Refusal, Values
+from . import history
+from .actions import ASIDE, Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
 from .core.chance import derive
 from .core.grading import GRADER_VERSION, same
@@ -33,6 +34,7 @@ from .core.nodes import (
     Remark,
     Reply,
     Root,
+    System,
     User,
     as_data,
     digest,
@@ -42,15 +44,17 @@ from .core.nodes import (
 from .core.plan import Plan
 from .core.puzzle import Puzzle
 from .core.schedule import due, plan_fakes, plan_option_order
-from .core.state import FOLDED, fold
+from .core.state import FOLDED, State, fold
 from .core.transcript import BASE, BASE_STOP, CHAT, Rendered, render
 from .core.tree import Tree
 from .core.wording import Templates, system
+from .history import History
 from .importers.fitting import check_body
-from .interventions import TABLE, scriptable
+from .interventions import TABLE, scriptable, where
 from .reading import MAIN, Reading
 from .store import BadReference, Draft, Reader, Store, StoreError, Unkept
 from .subjects.protocol import Capabilities, Deadlines, Request, Subject
+from .trunks import trunk_of
 
 if TYPE_CHECKING:
     from .script import Ended
@@ -103,9 +107,14 @@ class Session(Reading):
         """What was typed in a form and not sent, by field: of an intervention at a node, `NAME:NODE`.  Kept when the session is closed."""
         self._drafts_kept: dict[str, dict[str, str]] = {}
         self._cancelled: tuple[str, Cause] | None = None
+        self.history = History()
+        self._trunk: tuple[Any, str] = (None, "")
+        self._left: tuple[Any, str] = (None, "")
         self._capabilities: Capabilities | None = None
         self._paused = False
         self._playing: asyncio.Event | None = None
+        self.outcome: Any = None
+        """How the last run of the plan ended."""
         self._working = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -122,36 +131,93 @@ class Session(Reading):
         """What has arrived of the reply that is streaming."""
         return self._asking.partial if self._asking is not None else None
 
-    def queue(self, node: str | None = None) -> tuple[Part, ...]:
-        """The feedback waiting at `node`: what the operator made of it on this branch, or else what the plan gives there."""
-        node = node or self.tip
-        if (self.branch, node) in self._queues:
-            return self._queues[self.branch, node]
-        planned = self._due(node)
+    @property
+    def starting(self) -> bool:
+        """While what a turn is to be sent to is not ready yet."""
+        return self._working and self._capabilities is None
+
+    @property
+    def trunk(self) -> str:
+        """The branch that the plan goes on with: the one in hand, or the one that this probe's fork left."""
+        seen = (self.branch, self.tip, len(self.branches), len(self.tree))
+        if self._trunk[0] != seen:
+            self._trunk = seen, trunk_of(self, self.branch)
+        return self._trunk[1]
+
+    def start(self, cursor: str | None = None) -> tuple[str, str]:
+        """The branch and the turn that a probe leaves: the trunk and its tip, or the turn of the trunk that the cursor is on."""
+        trunk = self.trunk
+        tip = self.branches[trunk]
+        if cursor is None or cursor not in self.tree or isinstance(self.tree[cursor].body, Root | System):
+            return trunk, tip
+        answered = tip
+        for node in self.tree.above(tip):
+            if isinstance(node.body, Reply | Assistant):
+                answered = node.id
+            if node.id == cursor:
+                return trunk, answered
+        return trunk, tip
+
+    def queue(self, node: str | None = None, branch: str = "") -> tuple[Part, ...]:
+        """The feedback waiting at `node`: what the operator made of it on `branch` (default: the one in hand), or else what the plan
+        gives there."""
+        node, branch = node or self.tip, branch or self.branch
+        if (branch, node) in self._queues:
+            return self._queues[branch, node]
+        planned = self.due(node)
         if not planned or not self._queues:
             return planned
         # What the plan gave further up, and the operator took back there, does not come again.
         changed = {place for _, place in self._queues}
         above = [each.id for each in self.tree.above(node) if each.id in changed]
-        settled = {(part.reply, part.puzzle) for place in above for part in self._due(place)}
+        settled = {(part.reply, part.puzzle) for place in above for part in self.due(place)}
         return tuple(part for part in planned if (part.reply, part.puzzle) not in settled)
 
-    def _due(self, node: str) -> tuple[Part, ...]:
+    def due(self, node: str) -> tuple[Part, ...]:
+        """The feedback that the plan gives at `node`."""
         return due(self.state(node), self.templates) if isinstance(self.tree[node].body, Reply | Assistant) else ()
 
     def context(self, cursor: str | None = None) -> Context:
         """What an intervention may look at, with the operator pointing at `cursor` (default: the tip)."""
         node = self.tree[cursor if cursor is not None and cursor in self.tree else self.tip]
+        queue = self.queue()
         return Context(
             templates=self.templates,
-            queue=self.queue(),
+            queue=queue,
             cursor=node,
             stand=self._stand(node),
             busy=self.busy,
             hands=self.hands,
-            before=self._before(),
             marked=self.tree.said(node.id).get(("", "bookmark")) is True,
+            aside=self._aside(cursor),
+            undoes=done.label if (done := history.last_done(self, queue)) else "",
+            redoes=self.history.undone[-1].label if self.history.undone else "",
         )
+
+    def _aside(self, cursor: str | None) -> str:
+        """In words, where a probe leaves the trunk."""
+        asked = (self.trunk, self.branches[self.trunk], cursor)
+        if self._left[0] != asked:
+            trunk, start = self.start(cursor)
+            self._left = asked, f"from {trunk}, {where(self.state(start))}"
+        return self._left[1]
+
+    def seen(self, name: str, values: Values | None = None, cursor: str | None = None) -> tuple[State, Context]:
+        """What an intervention is decided from: the path that it will hang from, which is not always the one in hand."""
+        context, entry = self.context(cursor), TABLE[name]
+        if entry.place and (values or {}).get("in", entry.place) == ASIDE:
+            branch, start = self.start(cursor)
+        elif entry.group == "step":
+            branch, start = self.trunk, self.branches[self.trunk]
+        else:
+            return self.state(), context
+        return self.state(start), replace(context, queue=self.queue(start, branch), branch=branch, start=start)
+
+    def label(self, name: str) -> str:
+        """An intervention in a word or two; of undo and redo, with what it would take back or do again."""
+        context = self.context()
+        what = {"undo": context.undoes, "redo": context.redoes}.get(name, "")
+        return f"{TABLE[name].label}: {what}" if what else TABLE[name].label
 
     def _stand(self, node: Node) -> str:
         """The node that another turn of the subject's would hang from, beside `node`."""
@@ -161,19 +227,15 @@ class Session(Reading):
             return node.parent or ""
         return node.id if isinstance(node.body, User) else ""
 
-    def _before(self) -> str:
-        """Where the tip goes on undo: above the last turn that the operator made; "" where there is none."""
-        return next((node.parent or "" for node in self.tree.above(self.tip) if isinstance(node.body, User | Assistant)), "")
-
     def refusal(self, name: str, cursor: str | None = None) -> str | None:
         """Why `name` cannot be done now; None when it can."""
-        return TABLE[name].refuse(self.state(), self.context(cursor))
+        return TABLE[name].refuse(*self.seen(name, None, cursor))
 
     # Doing
 
     def decide(self, name: str, values: Values | None = None, cursor: str | None = None) -> Effect:
         """What `name` would do: the exact text for a preview.  Raises Refusal."""
-        return self._intervention(name).decide(self.state(), self.context(cursor), values)
+        return self._intervention(name).decide(*self.seen(name, values, cursor), values)
 
     @staticmethod
     def _intervention(name: str) -> Intervention:
@@ -183,51 +245,100 @@ class Session(Reading):
 
     async def do(self, name: str, values: Values | None = None, cursor: str | None = None) -> None:
         """Carries out an intervention; returns when the subject, if it was asked, has answered.  Raises Refusal."""
+        self._intervention(name)
         effect = self.decide(name, values, cursor)
+        if TABLE[name].group == "step" and self.trunk != self.branch and not (effect.autoplay and self._owes()):
+            await self.go(self.trunk)
         if effect.autoplay:
-            await self.play()
+            self.outcome = await self.play()
         else:
             await self.carry_out(effect)
 
     async def carry_out(self, effect: Effect) -> None:
         """What was decided, whole and in one transaction, and then the call it owes.  Raises Refusal while another turn is open."""
         if effect.moves and self._working:
-            raise Refusal("A reply is still arriving: escape cancels it.")
+            raise Refusal("A reply is still arriving: {key:cancel} stops it.")
         if effect.moves:
             self._working, self._cancelled = True, None
             self._idle.clear()
+        done = history.about_to(self, effect) if self.hands and not effect.history else None
+        if done is not None:
+            self.history.push(done)
+        before = (self.branch, self.tip)
         try:
-            if effect.moves or not self._working:
+            if effect.moves or not self._working or effect.history:
                 await self.save()
             if effect.remarks:
                 await self.remark(effect.remarks)
             if effect.queue is not None:
                 await self._keep(self.branch, self.tip, effect.queue)
-            if effect.moves:
+            if effect.history:
+                await self._turn_back(effect.history < 0)
+            elif effect.moves:
                 await self._extend(effect)
+        except BaseException:
+            if done is not None and (not effect.moves or (self.branch, self.tip) == before):
+                self.history.drop(done)
+            raise
         finally:
             if effect.moves:
                 self._working = False
                 self._idle.set()
         self.listen(Grew())
 
+    def _owes(self) -> bool:
+        """Whether a reply is still to come here, or was cut off."""
+        from .script import broken
+
+        return bool(self.state().owed) or broken(self)
+
     async def _keep(self, branch: str, tip: str, queue: tuple[Part, ...]) -> None:
         """Makes `queue` what waits at the `tip` of `branch`."""
-        ((key, value),) = _kept({(branch, tip): queue}).items()
-        await self._write(self._write.store.set_view_state, self.id, key, value)
+        kept = _kept({(branch, tip): queue}) | self.history.view()
+        await self._write(self._write.store.annotate, self.id, (), kept)
         self._queues[branch, tip] = queue
+
+    # What was done, and back
+
+    async def _turn_back(self, back: bool) -> None:
+        """Takes back what was done last, or does again what was taken back last: in one transaction."""
+        done = history.last_done(self, self.queue()) if back else next(iter(self.history.undone[-1:]), None)
+        if done is None or not history.stands(self, done):
+            raise Refusal("What was done last is no longer in this notebook.")
+        was = (self.history.done, self.history.undone)
+        self.history.turned(done, history.turned_to(done, self.branches), back)
+        queues = {(each.branch, each.tip): each.before if back else each.after for each in done.waited}
+        remarks = [each.remark(back) for each in done.said]
+        place = done.left if back else done.came
+        try:
+            if place is not None and done.left is not None and done.came is not None:
+                moves = done.left[0] == done.came[0]
+                await self._move(place[0], place[1] if moves else self.branches[place[0]], queues)
+            else:
+                view = _kept(queues) | self.history.view()
+                notes = await self._write(self._write.store.annotate, self.id, remarks, view)
+                self._queues |= queues
+                self._heard(notes)
+        except BaseException:
+            self.history.done, self.history.undone = was
+            raise
 
     async def remark(self, remarks: Sequence[Remark]) -> None:
         """Writes what is said about stored nodes.  A verdict that waits on a grade which is overruled no longer waits."""
+        changed = self.overruled(remarks)
+        notes = await self._write(self._write.store.annotate, self.id, remarks, _kept(changed) | self.history.view())
+        self._queues |= changed
+        self._heard(notes)
+
+    def overruled(self, remarks: Sequence[Remark]) -> Queues:
+        """The queues that `remarks` change, as they will be."""
         ruled = {(remark.node, remark.puzzle) for remark in remarks if remark.field == "grade"}
         changed: Queues = {}
         for place, queue in self._queues.items():
             kept = tuple(part for part in queue if part.feedback != "verdict" or (part.reply, part.puzzle) not in ruled)
             if kept != queue:
                 changed[place] = kept
-        notes = await self._write(self._write.store.annotate, self.id, remarks, _kept(changed))
-        self._queues |= changed
-        self._heard(notes)
+        return changed
 
     def _heard(self, notes: Sequence[Annotation]) -> None:
         for note in notes:
@@ -236,7 +347,9 @@ class Session(Reading):
                 self.forget(note.node)
 
     async def _move(self, branch: str, tip: str, carried: Queues) -> None:
-        await self._write(self._write.store.set_branch, self.id, branch, tip, {"branch": branch, **_kept(carried)})
+        await self._write(
+            self._write.store.set_branch, self.id, branch, tip, {"branch": branch, **_kept(carried)} | self.history.view()
+        )
         self.branches[branch] = tip
         self._queues |= carried
         self.branch = branch
@@ -261,9 +374,13 @@ class Session(Reading):
         self.listen(Grew())
         return None
 
-    def _forked(self, name: str, node: str) -> Remark:
-        """What is recorded of a new branch: which one it left, and at which node."""
-        return Remark("fork", {"branch": name, "from": self.branch}, node=node)
+    def _forked(self, name: str, node: str, probe: str = "") -> Remark:
+        """What is recorded of a new branch: which one it left, at which node, and for which question."""
+        names = sorted(self.branches, key=lambda name: name != self.branch)
+        holder = next(
+            (name for name in names if any(above.id == node for above in self.tree.above(self.branches[name]))), self.branch
+        )
+        return Remark("fork", {"branch": name, "from": holder, "probe": probe}, node=node)
 
     def free_name(self, name: str) -> str:
         """`name`, or `name-2`, …: the first that no branch bears."""
@@ -275,15 +392,13 @@ class Session(Reading):
 
     async def _extend(self, effect: Effect) -> None:
         """Appends a turn, and the call that it owes, in one transaction; then makes the call."""
-        if effect.tip:
-            return await self._move(self.branch, effect.tip, {})
         parent = effect.parent or self.tip
         branch = self.free_name(effect.fork) if effect.fork else self.branch
         carried: Queues = {}
-        if branch != self.branch and (queue := self._queues.get((self.branch, parent))) is not None:
+        if branch != self.branch and (queue := self._queues.get((effect.branch or self.branch, parent))) is not None:
             carried[branch, parent] = queue
         bodies: list[Body] = []
-        remarks: list[Remark] = [self._forked(branch, parent)] if branch != self.branch else []
+        remarks: list[Remark] = [self._forked(branch, parent, effect.probe)] if branch != self.branch else []
         if effect.turn:
             user = User(effect.turn)
             bodies.append(user)
@@ -307,7 +422,7 @@ class Session(Reading):
         self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str, carried: Queues
     ) -> list[Node]:
         """Appends a chain and goes on there; what is `carried` waits there too."""
-        drafts, view = [Draft(body) for body in bodies], _kept(carried)
+        drafts, view = [Draft(body) for body in bodies], _kept(carried) | self.history.view()
         if branch != self.branch:
             view["branch"] = branch
         append = self._write.store.append
@@ -591,6 +706,7 @@ async def _resumed(writer: Writer, id: str, make: Callable[[Root], Subject], tem
         raise StoreError(f"Session {id} is not as it was made, and cannot be gone on with: {error}. It can be exported.") from error
     session = Session(writer, id, make(root), templates, tree, branches, branch, queues, **options)
     session.recall(view.get("drafts"))
+    session.history.recall(view.get("history"))
     # A full disk must not keep a session from being read: it is recorded when the session is next opened.
     with suppress(StoreError):
         await session.record_agreements()

@@ -77,7 +77,7 @@ async def test_a_fork_says_how_to_get_back(tmp_path: Path) -> None:
 
 async def test_back_from_a_fork_of_a_fork_is_one_step(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
-        await press(pilot, "n", "s", "enter", "c", "enter")
+        await press(pilot, "n", "s", "enter", "c", "right", "enter")
         assert app.session is not None
         assert app.session.branch == "challenge"
         await press(pilot, "backspace")
@@ -162,7 +162,7 @@ async def test_a_greyed_action_says_why(tmp_path: Path) -> None:
 
 
 async def test_the_bar_shows_whole_items_in_two_lines_and_a_click_does_them(tmp_path: Path) -> None:
-    async with running(tmp_path, plan=PLAN) as (app, pilot):
+    async with running(tmp_path, (200, 50), plan=PLAN) as (app, pilot):
         bar = app.screen.query_one(Actions)
         assert bar.size.height == 2
         item = next(item for item in bar.items() if item.name == "next")
@@ -180,7 +180,7 @@ async def test_the_bar_shows_whole_items_in_two_lines_and_a_click_does_them(tmp_
 @pytest.mark.parametrize("width", range(40, 260, 7))
 def test_no_item_of_the_bar_is_cut_and_none_stands_on_another(width: int) -> None:
     items = laid_out(width, {})
-    assert {"next", "help", "cancel"} <= {item.name for item in items}
+    assert {"next", "help", "leave"} <= {item.name for item in items}
     for y in (0, 1):
         row = sorted((item for item in items if item.y == y), key=lambda item: item.x)
         assert all(item.x + item.width <= width for item in row)

@@ -33,7 +33,7 @@ async def test_a_newcomer_is_two_keys_from_a_puzzle(tmp_path: Path, size: tuple[
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
 async def test_each_choice_is_one_line_and_everything_is_on_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(tmp_path, size) as (app, pilot):
-        await press(pilot, "enter", "n", "escape")
+        await press(pilot, "enter", "n", "ctrl+x")
         assert isinstance(app.screen, StartScreen)
         menu = app.screen.query_one(OptionList)
         assert menu.virtual_size.height == menu.option_count
@@ -44,7 +44,7 @@ async def test_each_choice_is_one_line_and_everything_is_on_the_screen(tmp_path:
 
 async def test_continue_is_offered_first_and_goes_on(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
-        await press(pilot, "enter", "n", "n", "escape")
+        await press(pilot, "enter", "n", "n", "ctrl+x")
     async with running(tmp_path) as (app, pilot):
         await press(pilot, "home", "enter")
         assert app.session is not None
@@ -160,7 +160,7 @@ async def test_simulated_is_never_cut_from_a_stored_session(tmp_path: Path, titl
         await press(pilot, "n")
         assert app.session is not None
         await app.lab.rename(app.session.id, title)
-        await press(pilot, "escape")
+        await press(pilot, "ctrl+x")
         await until(pilot, lambda: "CONTINUE" in drawn(app))
         assert "SIMULATED sim/anxious" in drawn(app).partition("NEW SESSION")[0]
         await press(pilot, "slash")
@@ -169,7 +169,7 @@ async def test_simulated_is_never_cut_from_a_stored_session(tmp_path: Path, titl
 
 async def test_a_session_of_which_nothing_was_sent_is_not_offered_to_go_on(tmp_path: Path) -> None:
     async with running(tmp_path, plan="lifelines-10") as (app, pilot):
-        await press(pilot, "escape")
+        await press(pilot, "ctrl+x")
         screen = app.screen
         assert isinstance(screen, StartScreen)
         await until(pilot, lambda: screen.abouts)

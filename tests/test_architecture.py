@@ -18,7 +18,7 @@ PACKAGE = Path(lifeline_tui.__file__).parent
 TOP = PACKAGE.parent
 
 LOADERS = {"loading", "plans", "packs", "templates", "config", "families"}
-SESSION = {"session", "calling", "script", "reading", "recordings", "models", "lab"}
+SESSION = {"session", "calling", "script", "reading", "trunks", "history", "recordings", "models", "lab"}
 EDGES = {
     "core": set(),
     "actions": {"core"},

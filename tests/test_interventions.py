@@ -405,7 +405,7 @@ async def test_both_waits_for_the_operator_and_either_reading_may_be_chosen(tmp_
     async with opened(tmp_path, Voice(BOTH)) as session:
         await session.do("next")
         for name in ("next", "reveal", "fake", "verdict", "praise"):
-            assert "say which with g first" in (session.refusal(name) or "")
+            assert "say which with {key:grade} first" in (session.refusal(name) or "")
         await session.do("grade", {"action": "lifeline"})
         assert (session.state().used, session.state().score_true, session.refusal("next")) == (1, 0, None)
         await session.do("grade", {"action": "answer", "answer": "11"})

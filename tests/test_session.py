@@ -96,7 +96,7 @@ async def test_two_things_at_once_the_second_is_refused(tmp_path: Path):
         doing = await held(session, voice)
         count = len(session.tree)
         for name in ("next", "reveal", "undo", "forge", "edit", "fork", "regenerate", "autoplay", "grade"):
-            assert session.refusal(name) == "A reply is still arriving: escape cancels it."
+            assert session.refusal(name) == "A reply is still arriving: {key:cancel} stops it."
         for effect in effects:
             with pytest.raises(Refusal, match="still arriving"):
                 await session.carry_out(effect)

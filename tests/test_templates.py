@@ -19,6 +19,7 @@ from lifeline_tui.templates import load_templates, placeholders
 
 PLACEHOLDERS = {
     "interventions/budget-change": {"lifelines"},
+    "interventions/form-again": {"i", "lines"},
     "interventions/praise": {"i"},
     "interventions/reveal": {"shown"},
     "interventions/reveal-item": {"i", "shown"},

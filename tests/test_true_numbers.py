@@ -502,7 +502,7 @@ async def test_the_fork_point_of_a_branch_is_stored(tmp_path: Path):
             "SELECT name, forked_from, forked_at FROM v_branches ORDER BY name"
         ).fetchall()
         assert found == [("challenge", "main", at), ("fork", "main", first), ("main", None, None)]
-        assert session.tree.forks == {"challenge": ("main", at), "fork": ("main", first)}
+        assert session.tree.forks == {"challenge": ("main", at, "challenge"), "fork": ("main", first, "")}
 
 
 def test_a_notebook_of_the_first_version_is_brought_up_to_date_and_keeps_every_row(tmp_path: Path):

@@ -7,12 +7,20 @@ the operator beats the machine, then the highest seq wins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from .nodes import Annotation, Node
 
 Said = dict[tuple[str, str], Any]
 """(puzzle id or "", field) → the value in force."""
+
+
+class Fork(NamedTuple):
+    """Where a branch began: the branch that it left, the node where it did, and the intervention whose question it was made for."""
+
+    left: str
+    node: str
+    probe: str = ""
 
 
 def in_force(notes: Iterable[Annotation]) -> dict[tuple[str, str], Annotation]:
@@ -33,8 +41,8 @@ class Tree:
 
     def __init__(self, nodes: Iterable[Node] = (), notes: Iterable[Annotation] = ()) -> None:
         self.nodes: dict[str, Node] = {}
-        self.forks: dict[str, tuple[str, str]] = {}
-        """Branch → the branch that it left, and the node where; sessions of the first version did not record it."""
+        self.forks: dict[str, Fork] = {}
+        """By branch; sessions of the first version did not record it."""
         self.children: dict[str | None, list[str]] = {}
         self.notes: dict[str, list[Annotation]] = {}
         for node in nodes:
@@ -49,7 +57,8 @@ class Tree:
     def annotate(self, note: Annotation) -> None:
         self.notes.setdefault(note.node, []).append(note)
         if note.field == "fork" and isinstance(note.value, dict):
-            self.forks[str(note.value.get("branch"))] = (str(note.value.get("from")), note.node)
+            told = {name: value if isinstance(value := note.value.get(name), str) else "" for name in ("branch", "from", "probe")}
+            self.forks[told["branch"]] = Fork(told["from"], note.node, told["probe"])
 
     def __getitem__(self, node: str) -> Node:
         return self.nodes[node]

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.worker import WorkerCancelled
 
 from ..config import Config
 from .gone import Lasting, watch
 from .guard import Guarded
+from .patience import Patient
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
 from .typed import forgive
@@ -30,6 +33,12 @@ if TYPE_CHECKING:
     from ..store import StoreError
     from .glyphs import Glyphs
 
+PATIENCE = 0.4
+"""Seconds of opening a session before it is said that it takes time."""
+
+SAID = 5.0
+"""Seconds after which it is said again."""
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -40,7 +49,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class LifelineApp(Themed[None], Guarded[None]):
+class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     """`session`, or else `plan` and `model`, say what to open at once; else the start screen comes first."""
 
     TITLE = "lifeline"
@@ -110,7 +119,8 @@ class LifelineApp(Themed[None], Guarded[None]):
 
     async def _enter(self) -> None:
         """Opens what the command line named; the start screen shows itself where that failed."""
-        await (self.resume(self.opening) if self.opening else self.begin(self.plan or "")).wait()
+        with suppress(WorkerCancelled):
+            await (self.resume(self.opening) if self.opening else self.begin(self.plan or "")).wait()
         if isinstance(self.screen, StartScreen):
             await self.screen.uncover()
 
@@ -135,10 +145,11 @@ class LifelineApp(Themed[None], Guarded[None]):
         from ..store import StoreError
         from ..subjects.protocol import SubjectError
 
+        self.set_timer(PATIENCE, lambda: self._says_that_it_opens(plan))
         try:
             session = await self.lab.new(plan, self.model, api_base=self.api_base)
         except (BadFile, SelectionError, SubjectError, StoreError) as error:
-            self.notify(str(error), severity="error", timeout=15)
+            self._not_opened(error)
             return
         await self._show(session)
 
@@ -152,6 +163,7 @@ class LifelineApp(Themed[None], Guarded[None]):
         if self.session is not None and self.session.id == id:
             await self._show(self.session)
             return
+        self.set_timer(PATIENCE, lambda: self._says_that_it_opens("The session"))
         try:
             session = await self.lab.open(id, api_base=self.api_base if id == self.opening else "")
         except OwnedElsewhere:
@@ -161,9 +173,60 @@ class LifelineApp(Themed[None], Guarded[None]):
             await self.push_screen(WatchScreen(id))
             return
         except (BadFile, StoreError, SubjectError) as error:
-            self.notify(str(error), severity="error", timeout=15)
+            self._not_opened(error)
             return
         await self._show(session)
+
+    def _not_opened(self, why: Exception) -> None:
+        """Says why; keys that waited for the session are not for what stands there instead."""
+        self.waiting.clear()
+        self.notify(str(why), severity="error", timeout=15)
+
+    def _says_that_it_opens(self, what: str) -> None:
+        if not self.under_way("open"):
+            return
+        from .keys import key_name
+
+        stop = key_name(self.keys_of("cancel", "escape")[0])
+        self.notify(f"{what} is being opened: keys wait until it is ready, {stop} stops it.", timeout=SAID)
+        self.set_timer(SAID, lambda: self._says_that_it_opens(what))
+
+    @property
+    def starting(self) -> bool:
+        return super().starting or (self.session is not None and self.session.starting)
+
+    @property
+    def unready(self) -> bool:
+        """Also while a form was asked for and does not stand yet, or was sent and is not done with."""
+        return super().unready or (self.under_way("form") and len(self.screen_stack) == 2)
+
+    def chooses(self, key: str) -> bool:
+        from .screens.run import RunScreen
+
+        return super().chooses(key) or (isinstance(self.screen, RunScreen) and key in self.screen.own_keys)
+
+    @property
+    def resting(self) -> bool:
+        """A run of the plan counts as resting: a key pauses it."""
+        from .screens.run import RunScreen
+
+        screen = self.screen
+        if not isinstance(screen, RunScreen):
+            return True
+        return screen.playing or not (self.under_way("session") or self.under_way("form") or screen.session.busy)
+
+    def stop_waiting(self) -> bool:
+        if not self.under_way("open"):
+            return False
+        self.workers.cancel_group(self, "open")
+        self.notify("Nothing was opened.")
+        return True
+
+    def waits(self) -> None:
+        from .screens.run import RunScreen
+
+        if isinstance(self.screen, RunScreen) and self.screen.is_mounted:
+            self.screen.redraw()
 
     async def _show(self, session: Session) -> None:
         from .screens.run import RunScreen
@@ -189,7 +252,15 @@ class LifelineApp(Themed[None], Guarded[None]):
         self.session = None
 
     def action_home(self) -> None:
-        """Back to the start screen; the session stays open and is found under continue."""
+        """Back to the start screen, its cursor on the session, which stays open; not while a reply arrives, which that would stop."""
+        if self.session is not None and self.session.busy:
+            from .keys import with_keys
+
+            self.notify(with_keys("A reply is still arriving: {key:cancel} stops it.", self.keymap), severity="warning")
+            return
+        for screen in self.screen_stack[:1]:
+            if isinstance(screen, StartScreen) and self.session is not None:
+                screen.point(f"open:{self.session.id}")
         while len(self.screen_stack) > 1:
             self.pop_screen()
 

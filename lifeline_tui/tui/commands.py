@@ -8,8 +8,8 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from ..interventions import TABLE
+from .keys import key_of, with_keys
 from .show import shown_line
-from .widgets.actions import key_of
 
 OTHERS = {
     "help": ("Help", "Everything that can be done, with its keys."),
@@ -31,7 +31,7 @@ class Commands(Provider):
             keymap = getattr(self.app, "keymap", {})
             for name, entry in TABLE.items():
                 reason = screen.session.refusal(name, screen.pointed)
-                about = entry.about if reason is None else f"not now: {reason}"
+                about = entry.about if reason is None else f"not now: {with_keys(reason, keymap)}"
                 made.append((f"{entry.label} ({key_of(name, keymap)})", about, partial(screen.action_do, name)))
         for name, (label, about) in OTHERS.items():
             made.append((label, about, getattr(self.app, f"action_{name}")))

@@ -31,6 +31,7 @@ class Glyphs:
     dot: str
     angles: tuple[str, str]
     more: str
+    below: str
     spark: str
     full: str
     hollow: str
@@ -85,6 +86,7 @@ UNICODE = Glyphs(
     dot="·",
     angles=("‹", "›"),
     more="…",
+    below="←",
     spark="▁▂▃▄▅▆▇█",
     full="▮",
     hollow="▯",
@@ -134,6 +136,7 @@ ASCII = Glyphs(
     dot=".",
     angles=("<", ">"),
     more="...",
+    below="<-",
     spark="_.-=+*%#",
     full="#",
     hollow="-",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 
-from ..core.nodes import Assistant, How, Node, Reply, Root, Status, User
-from ..core.state import Attempt
+from ..core.nodes import Assistant, Call, How, Node, Part, Reply, Root, Status, User
+from ..core.state import Attempt, State
+from ..interventions import TABLE
 from ..session import Session
 from .rail import Grove, Twig
 
@@ -77,20 +79,55 @@ def _twig(session: Session, node: Node, above: str | None, name: str) -> Twig:
         marks, tone = ["edited" if node.body.how is How.EDITED else "forged"], "forged"
     elif isinstance(node.body, Reply) and node.body.status is not Status.COMPLETE:
         marks, tone = [str(node.body.status)], "error"
+    told = ""
     if len(attempts) == 1:
         mark = mark_of(attempts[0])
         marks.append(mark)
         tone = tone or {"right": "right", "wrong": "wrong", "lifeline": "skip"}.get(mark, "")
         label = f"{attempts[0].position}" + (f" try {attempts[0].number}" if attempts[0].number > 1 else "")
+        if any(part.via == "edit" for part in _parts(session, node)):
+            label += " edit"
     elif attempts:
         label = f"{attempts[0].position}–{attempts[-1].position}"
     else:
-        label = state.last_part.via if state.last_part and state.last_part.via else "turn"
+        label = _asked(state)
+    if isinstance(node.body, Assistant):
+        label += " edit" if node.body.how is How.EDITED else " forged"
+    elif _again(session, node):
+        label += " again"
+    if not attempts:
+        told = next((part.shown or "" for part in reversed(_parts(session, node)) if part.truthful is False and part.shown), "")
     if any(a.shown_key and a.shown_key.truthful is False for a in state.attempts[-2:-1]):
         marks.append("fake")
     if session.tree.said(node.id).get(("", "bookmark")) is True:
         marks.append("bookmark")
-    return Twig(node.id, above, label, tuple(marks), tone, "" if name == label else name)
+    stem = re.sub(r"-\d+$", "", name)
+    known = name == label or (stem in TABLE and label.startswith(TABLE[stem].label))
+    return Twig(node.id, above, label, tuple(marks), tone, "" if known else name, told)
+
+
+def _parts(session: Session, node: Node) -> tuple[Part, ...]:
+    """What the subject was told and asked in the turn that `node` answers."""
+    for above in islice(session.tree.above(node.parent), 2):
+        if isinstance(above.body, User):
+            return above.body.parts
+    return ()
+
+
+def _asked(state: State) -> str:
+    """What was asked last, and of which puzzle: "workings P3"."""
+    last = state.last_part
+    if last is None or not last.via:
+        return "turn"
+    label = {"free": "your text", "edit": "edited turn"}.get(last.via) or (TABLE[last.via].label if last.via in TABLE else last.via)
+    position = next((a.position for a in state.attempts if last.puzzle and a.puzzle.id == last.puzzle), None)
+    return label + (f" P{position}" if position is not None else "")
+
+
+def _again(session: Session, node: Node) -> bool:
+    """Whether the reply is one more to the same turn."""
+    call = session.tree[node.parent].body if node.parent else None
+    return isinstance(call, Call) and call.sample_index > 0
 
 
 def mark_of(attempt: Attempt) -> str:

@@ -16,7 +16,7 @@ SIDES_SHOWN = 40
 @dataclass(frozen=True, slots=True)
 class Twig:
     """One turn or attempt of the tree.  `parent` is the nearest shown ancestor; `marks` are names of glyphs; `tone` is "", "right",
-    "wrong", "skip", "forged" or "error"; `name` is that of a branch."""
+    "wrong", "skip", "forged" or "error"; `name` is that of a branch; `told` is the fake that stood above the question."""
 
     id: str
     parent: str | None
@@ -24,6 +24,7 @@ class Twig:
     marks: tuple[str, ...] = ()
     tone: str = ""
     name: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

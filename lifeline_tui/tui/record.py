@@ -5,13 +5,14 @@ Pure: from the session's tree and state to what the transcript widget draws.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from ..core.nodes import Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
+from ..core.nodes import Annotation, Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
 from ..core.state import Attempt, State
 from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
-from ..reading import MAIN, Reading
+from ..history import UNDONE
+from ..reading import Reading
 from ..session import Session
 from .blocks import Block
 
@@ -87,7 +88,7 @@ def of_node(session: Reading, node: Node) -> Iterator[Block]:
             if reply.reasoning:
                 yield Block(f"{node.id}#r", Origin.MODEL, "reasoning", reply.reasoning, (), "quiet", reasoning=True)
             tags = _marks(session, node)
-            tone = ""
+            tone = "error" if any(tag.startswith("not read") for tag in tags) else ""
             if reply.status is not Status.COMPLETE:
                 tags, tone = (reply.status + (f": {reply.cause}" if reply.cause else ""), *tags), "error"
             if reply.redacted:
@@ -100,11 +101,16 @@ def of_node(session: Reading, node: Node) -> Iterator[Block]:
 
 def _notes(session: Reading, node: Node) -> Iterator[Block]:
     """What the operator noted on a turn, under it."""
+    stand: list[Annotation] = []
     for note in session.tree.notes.get(node.id, ()):
-        if note.field == "note":
-            yield Block(
-                f"{node.id}#{note.id}", Origin.OPERATOR, "note", str(note.value), ("never shown to the subject",), "quiet", dim=True
-            )
+        if note.field == "note" and note.version == UNDONE:
+            del stand[-1:]
+        elif note.field == "note":
+            stand.append(note)
+    for note in stand:
+        yield Block(
+            f"{node.id}#{note.id}", Origin.OPERATOR, "note", str(note.value), ("never shown to the subject",), "quiet", dim=True
+        )
 
 
 def node_of(block: str) -> str:
@@ -176,12 +182,43 @@ def reading(attempt: Attempt) -> str:
     words = {
         "skipped": "used a lifeline",
         "violated": "asked for a lifeline it did not have",
-        "ambiguous": "both answers and skips: g decides",
+        "ambiguous": "both answers and skips: it is for you to say which",
     }
     said = words.get(attempt.outcome, "")
+    if attempt.outcome == "unparsed" and attempt.status is Status.COMPLETE:
+        said = f"not read: {why_unread(attempt)}"
     if not said:
         said = f"{attempt.grade}: {attempt.answer}" if attempt.action == "answer" else str(attempt.outcome)
     return said + (" (abstained)" if "abstained" in attempt.flags else "")
+
+
+UNREAD = {
+    "truncated": "it was cut off",
+    "unclosed-thinking": "its thinking never ended",
+    "several-items": "its labels may be those of several puzzles",
+    "lifeline-in-answer": "its ANSWER: line asks for a lifeline",
+    "no-answer": "it says that it answers, but no ANSWER: line was found",
+    "missing": "no block of its own was found",
+    "unknown-action": "its ACTION: line names no action",
+    "negated-lifeline": "its ACTION: line says what it does not do",
+}
+"""Why a reply could not be read, by the flag that says so; the first that it bears."""
+
+
+def why_unread(attempt: Attempt) -> str:
+    """Why an attempt could not be read, in a few words."""
+    return next((why for flag, why in UNREAD.items() if flag in attempt.flags), "no ANSWER: line was found")
+
+
+def unread(attempts: Iterable[Attempt]) -> str:
+    """A sentence about those attempts of one reply that could not be read; "" where all could."""
+    lost = [attempt for attempt in attempts if attempt.outcome == "unparsed"]
+    if not lost:
+        return ""
+    whys = list(dict.fromkeys(map(why_unread, lost)))
+    which = ", ".join(str(attempt.position) for attempt in lost[:5]) + (" …" if len(lost) > 5 else "")
+    said = "Puzzle" if len(lost) == 1 else "Puzzles"
+    return f"{said} {which}: the reply could not be read, so nothing is scored: {'; '.join(whys)}."
 
 
 def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
@@ -192,38 +229,6 @@ def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
         word = attempt.grade if attempt.action == "answer" else str(attempt.outcome)
         counts[word or "?"] = counts.get(word or "?", 0) + 1
     return (", ".join(f"{number} {word}" for word, number in counts.items()),)
-
-
-def home(session: Reading) -> str:
-    """The branch on which everything began."""
-    return MAIN if MAIN in session.branches else next(iter(session.branches))
-
-
-def parent_branch(session: Reading) -> tuple[str, str | None]:
-    """The branch that the current one left, and the node where it did: the one with which it shares most, if that was there first."""
-    mine = [node.id for node in session.tree.path(session.tip)]
-    place = {id: depth for depth, id in enumerate(mine)}
-    found: list[tuple[int, bool, str]] = []
-    for name, tip in session.branches.items():
-        if name == session.branch:
-            continue
-        first = None
-        for node in session.tree.above(tip):
-            if node.id in place:
-                break
-            first = node
-        else:
-            continue
-        depth = place[node.id]
-        own = session.tree[mine[depth + 1]] if depth + 1 < len(mine) else None
-        if own is not None and (first is None or first.seq < own.seq):
-            found.append((depth, name == home(session), name))
-    if not found:
-        above = home(session)
-        shared = next((node.id for node in session.tree.above(session.branches[above]) if node.id in place), None)
-        return above, shared
-    depth, _, name = max(found)
-    return name, mine[depth]
 
 
 def standing(state: State, brief: bool = False) -> str:

@@ -54,7 +54,7 @@ KEYS = {
         "end": "\x1b[F",
     },
     **{"full_stop": ".", "semicolon": ";", "right_square_bracket": "]", "left_square_bracket": "["},
-    **{f"ctrl+{char}": chr(ord(char) & 31) for char in "epstuyq"},
+    **{f"ctrl+{char}": chr(ord(char) & 31) for char in "epstuyqx"},
     "escape": "\x1b[27u",  # as the protocol has it that the app asks for: a bare one could be the beginning of something
 }
 

@@ -150,7 +150,7 @@ async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
     )
     await hands.shot("screenshot: reply re")
     if brief:
-        await hands.keys("escape", START)
+        await hands.keys("ctrl+x", START)
         return
     await hands.keys("home", "session")
     await hands.see(
@@ -209,7 +209,7 @@ async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
     await hands.paste(said("fg"))
     await hands.keys("ctrl+s", RUN)
     await hands.see("run: forged turn fg")
-    await hands.keys("escape", START)
+    await hands.keys("ctrl+x", START)
     await hands.see("start: title rn", "start: plan pa")
     await hands.keys("end up up up", "must be")
     await hands.see("start: unusable plan bp")
@@ -241,7 +241,7 @@ async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
     await hands.keys("c", FORM)
     await hands.keys("enter", "ended as error")
     await hands.see("notice: what a file lacks sc")
-    await hands.keys("escape", START)
+    await hands.keys("ctrl+x", START)
     handle = notebook.owned(said("ow"))
     try:
         await hands.keys("slash", LIST)

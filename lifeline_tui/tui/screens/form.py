@@ -18,6 +18,7 @@ from ...core.nodes import plain
 from ...interventions import effect_of_key
 from ...session import Session
 from ..editor import edit_outside
+from ..keys import with_keys
 from ..show import shown
 from ..widgets.choice import Choice
 
@@ -66,8 +67,9 @@ class Form(ModalScreen[dict[str, str] | None]):
         """`draft` holds the long text that was typed when the form was last left, and is kept up to date."""
         super().__init__()
         self.session, self.intervention, self.cursor, self.draft = session, intervention, cursor, draft
-        self.fields = intervention.fields(session.state(), session.context(cursor))
+        self.fields = intervention.fields(*session.seen(intervention.name, None, cursor))
         self.puzzle = next((field.default for field in self.fields if field.name == "puzzle"), "")
+        self.place = next((field.default for field in self.fields if field.name == "in"), "")
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -116,26 +118,27 @@ class Form(ModalScreen[dict[str, str] | None]):
         try:
             effect = self.session.decide(self.intervention.name, values, self.cursor)
         except Refusal as reason:
-            preview.update(shown(str(reason), "$tone-error"))
+            preview.update(shown(with_keys(reason.marked, getattr(self.app, "keymap", {})), "$tone-error"))
             return
         preview.update(shown(described(self.session, effect, values, self.cursor)))
 
     def on_choice_changed(self) -> None:
         values = self.values()
-        if values.get("puzzle", "") != self.puzzle:
+        if (values.get("puzzle", ""), values.get("in", "")) != (self.puzzle, self.place):
             self._refit(values)
         self._preview()
 
     def _refit(self, values: dict[str, str]) -> None:
-        """Another puzzle was chosen: what is offered, and what nobody has typed over, is that puzzle's."""
-        self.puzzle = values["puzzle"]
-        fields = self.intervention.fields(self.session.state(), replace(self.session.context(self.cursor), puzzle=self.puzzle))
+        """Another puzzle, or another place, was chosen: what is offered, and what nobody has typed over, is that puzzle's."""
+        self.puzzle, self.place = values.get("puzzle", ""), values.get("in", "")
+        state, context = self.session.seen(self.intervention.name, values, self.cursor)
+        fields = self.intervention.fields(state, replace(context, puzzle=self.puzzle))
         for before, field in zip(self.fields, fields, strict=True):
             widget = self.query_one(f"#field-{field.name}")
             if field.name == "puzzle":
                 continue
             if isinstance(widget, Choice):
-                widget.offer(field.options, field.default)
+                widget.offer(field.options, self.place if field.name == "in" else field.default)
             elif isinstance(widget, Input) and values[field.name] == before.default:
                 with widget.prevent(Input.Changed):
                     widget.value = field.default

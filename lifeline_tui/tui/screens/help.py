@@ -10,7 +10,7 @@ from ...core.nodes import Origin
 from ...interventions import TABLE
 from ..blocks import Block
 from ..glyphs import Glyphs
-from ..widgets.actions import key_name, key_of
+from ..keys import key_name, key_of
 
 GROUPS = {
     "step": "Going on",

@@ -15,18 +15,20 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...actions import Refusal
+from ...actions import MARK, Refusal
 from ...calling import Change, Grew, PassedOver, Streamed, Waiting
-from ...core.nodes import Call, PartKind, Reply, Status
+from ...core.nodes import Call, Reply, Status
 from ...interventions import TABLE
 from ...session import Session
 from ...store import StoreError
 from ...subjects.protocol import SubjectError
+from ...trunks import home, left
 from ..growth import Growth
+from ..keys import OTHERS, with_keys
 from ..rail import rail_rows
-from ..record import Record, arriving, coming, home, node_of, parent_branch
+from ..record import Record, arriving, coming, node_of, unread
 from ..show import shown
-from ..widgets.actions import Actions, key_name, key_of
+from ..widgets.actions import Actions
 from ..widgets.card import Card
 from ..widgets.topbar import TopBar
 from ..widgets.transcript import Transcript
@@ -47,19 +49,7 @@ class RunScreen(Screen[None]):
             Binding(entry.key, f"do('{name}')", entry.label, tooltip=entry.about, show=False, id=name)
             for name, entry in TABLE.items()
         ),
-        Binding("escape", "cancel", "Cancel the reply, or leave", show=False, id="cancel"),
-        Binding("full_stop", "peek", "Peek at the key", show=False, id="peek"),
-        Binding("o", "saw", "What the subject saw", show=False, id="saw"),
-        Binding("left_square_bracket", "fork_point(-1)", "Previous sibling branch", show=False, id="previous-branch"),
-        Binding("right_square_bracket", "fork_point(1)", "Next sibling branch", show=False, id="next-branch"),
-        Binding("backspace", "back", "Back to where this branch left", show=False, id="back"),
-        Binding("tab", "switch", "Between tree and transcript", show=False, id="switch"),
-        Binding("ctrl+t", "rail", "Show or hide the tree", show=False, id="rail"),
-        Binding("slash", "app.find", "Search", show=False, id="search"),
-        Binding("ctrl+s", "save", "Save again what could not be saved", show=False, id="save"),
-        Binding("ctrl+e", "export", "Export", show=False, id="export"),
-        Binding("ctrl+y", "copy", "Copy the block at the cursor", show=False, id="copy"),
-        Binding("question_mark", "app.help", "Help", show=False, id="help"),
+        *(Binding(other.key, other.action, other.about, show=False, id=name) for name, other in OTHERS.items()),
     ]
     DEFAULT_CSS = """
     RunScreen { layout: vertical; }
@@ -90,7 +80,11 @@ class RunScreen(Screen[None]):
         self.record, self.growth = Record(session), Growth(session)
         self.opened: set[str] = set()
         self.playing = False
+        self.own_keys = {key for name, entry in TABLE.items() for key in self.app.keymap.get(name, entry.key).split(",")}
+        """Those of the interventions."""
         self.trouble = ""
+        self.ended = ""
+        """What is to be said of how the last run of the plan ended."""
         self._due: Timer | None = None
         self._tip = ""
         self._begun: set[str] = set()
@@ -121,7 +115,7 @@ class RunScreen(Screen[None]):
         try:
             left_out = await self.session.left_out()
         except SubjectError as error:
-            self.say(str(error))
+            self.say(_plainly(str(error)))
             return
         if left_out:
             self.notify(left_out, timeout=8)
@@ -144,7 +138,9 @@ class RunScreen(Screen[None]):
             else:
                 self._arrive()
         elif isinstance(change, Waiting):
-            self.say(f"{change.retry.why}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; escape cancels")
+            self.say(
+                f"{_plainly(change.retry.why)}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; {{key:cancel}} stops it"
+            )
         elif isinstance(change, PassedOver):
             self.notify(change.why, severity="warning", timeout=15)
         elif isinstance(change, Grew) and self._due is None:
@@ -179,42 +175,56 @@ class RunScreen(Screen[None]):
 
     def _notice(self) -> None:
         """The error card: what happened to the last reply, what is kept, and what can be done; else what to do first."""
-        session, keymap = self.session, self.app.keymap
-        body = session.tree[session.tip].body
-        again, following, play = (key_of(name, keymap) for name in ("regenerate", "next", "autoplay"))
+        session = self.session
+        body, state = session.tree[session.tip].body, session.state()
+        last = state.last_part
         if self.trouble:
             self.say(self.trouble)
+        elif self.app.waiting:
+            self.say(f"Keys that wait: {self.app.waiting_keys}. {{key:cancel}} drops them.", calm=True)
         elif self.playing:
-            self.say(f"Autoplay runs the plan: {play} pauses it, escape cancels the reply.", calm=True)
+            self.say("Autoplay runs the plan: {key:autoplay} pauses it, {key:cancel} stops the reply.", calm=True)
         elif session.busy:
             self.say("")
         elif isinstance(body, Reply) and body.status is not Status.COMPLETE:
             kept = "What arrived is kept." if body.spans or body.reasoning else "Nothing arrived."
             cause = (body.cause or "no cause was given").rstrip(".")
-            self.say(f"The reply ended as {body.status}: {cause}. {kept} {again} asks again; {following} goes on.")
-        elif session.state().owed:
-            self.say(f"The subject owes a reply: {again} asks for it.")
-        elif not session.state().attempts and session.refusal("next") is None:
-            self.say(f"{following} sends the first puzzle; {play} runs the whole plan; ? lists all that can be done.", calm=True)
-        elif (last := session.state().last_part) is not None and last.kind is PartKind.PROBE and session.branch != home(session):
-            self.say(f"A fork, {session.branch}: the trunk never sees it. {self.back} leaves it before the next puzzle.", calm=True)
+            self.say(
+                f"The reply ended as {body.status}: {_plainly(cause)}. {kept} {{key:regenerate}} asks again; {{key:next}} goes on."
+            )
+        elif state.owed:
+            self.say("The subject owes a reply: {key:regenerate} asks for it.")
+        elif lost := unread(a for a in state.attempts if a.reply == session.tip):
+            self.say(f"{lost} {{key:grade}} reads it by hand; {{key:form-again}} asks for the form; {{key:regenerate}} asks again.")
+        elif self.ended:
+            self.say(self.ended)
+        elif not state.attempts and session.refusal("next") is None:
+            first = "{key:next} sends the first puzzle; {key:autoplay} runs the whole plan; {key:help} lists all that can be done."
+            self.say(first, calm=True)
+        elif session.trunk != session.branch:
+            aside = f"A fork, {_plainly(session.branch)}: {_plainly(session.trunk)} never sees it."
+            self.say(
+                f"{aside} {{key:next}} goes on there, {{key:back}} shows it; {{key:fork}} makes a branch to go on with here.",
+                calm=True,
+            )
+        elif last is not None and state.next_puzzle is None and session.refusal("next") is not None:
+            self.say(_over(session), calm=True)
         else:
             self.say("")
-
-    @property
-    def back(self) -> str:
-        """The key that goes back to the branch which this one left."""
-        return key_name(self.app.keymap.get("back", "backspace"))
 
     def on_screen_suspend(self) -> None:
         """A run goes on only in sight."""
         if self.playing:
             self.session.pause()
 
+    def keyed(self, sentence: str) -> str:
+        """A sentence with the operator's own keys in it."""
+        return with_keys(sentence, self.app.keymap)
+
     def say(self, text: str, calm: bool = False) -> None:
         """A line above the actions, until the next change."""
         notice = self.query_one("#notice", Static)
-        notice.update(shown(text))
+        notice.update(shown(self.keyed(text)))
         notice.set_class(bool(text), "on")
         notice.set_class(calm, "calm")
 
@@ -261,7 +271,7 @@ class RunScreen(Screen[None]):
     def _waits(self) -> bool:
         """Whether a reply is arriving, which is said."""
         if self.session.busy:
-            self.notify("A reply is still arriving: escape cancels it.", severity="warning")
+            self.notify(self.keyed("A reply is still arriving: {key:cancel} stops it."), severity="warning")
         return self.session.busy
 
     # Doing
@@ -269,8 +279,8 @@ class RunScreen(Screen[None]):
     def on_actions_chosen(self, message: Actions.Chosen) -> None:
         if message.name in TABLE:
             self.action_do(message.name)
-        elif message.name == "cancel":
-            self.action_cancel()
+        elif message.name == "leave":
+            self.action_cancel() if self.session.busy else self.action_leave()
         else:
             self.app.action_help()
 
@@ -283,15 +293,15 @@ class RunScreen(Screen[None]):
             return
         reason = self.session.refusal(name, cursor)
         if reason is not None:
-            self.notify(reason, title=entry.label, severity="warning")
+            self.notify(self.keyed(reason), title=entry.label, severity="warning")
             return
-        fields = entry.fields(self.session.state(), self.session.context(cursor))
+        fields = entry.fields(*self.session.seen(name, None, cursor))
         if fields and name not in AT_ONCE:
             self.ask(name, cursor)
         else:
             self.carry_out(name, {}, cursor)
 
-    @work
+    @work(group="form")
     async def ask(self, name: str, cursor: str | None) -> None:
         """Collects the fields.  What was typed is kept until it has been done, whatever comes between."""
         from .form import Form
@@ -305,26 +315,39 @@ class RunScreen(Screen[None]):
     @work(group="session")
     async def carry_out(self, name: str, values: dict[str, str], cursor: str | None, draft: str | None = None) -> None:
         """Does it, and says what could not be done; what the operator typed stays in the notebook or in the form."""
-        self.playing, self.trouble = name == "autoplay", ""
-        if TABLE[name].group != "notes":
+        session = self.session
+        self.playing, self.trouble, self.ended = name == "autoplay", "", ""
+        turning = name in ("undo", "redo")
+        if TABLE[name].group != "notes" and not turning:
             self.query_one(Transcript).action_jump(True)
+        was, what = (session.branch, session.tip), session.label(name)
+        if name == "next" and session.trunk != session.branch:
+            self.notify(f"Back on {session.trunk}, where the plan goes on; {session.branch} stays as it is.")
         try:
-            await self.session.do(name, values, cursor)
+            await session.do(name, values, cursor)
+            if name == "autoplay":
+                self.ended = _left_out(session.outcome)
+            if turning:
+                said = f"{'Taken back' if name == 'undo' else 'Done again'}: {what.partition(': ')[2]}."
+                self.notify(said + (self.keyed(" {key:redo} does it again.") if name == "undo" else ""))
             if draft is not None:
                 self.session.drafts.pop(draft, None)
         except Refusal as reason:
-            self.notify(str(reason), title=TABLE[name].label, severity="warning")
+            self.notify(self.keyed(reason.marked), title=TABLE[name].label, severity="warning")
         except SubjectError as error:
-            self.trouble = str(error)
+            self.trouble = _plainly(str(error))
         except StoreError as error:
             self.trouble = _unsaved(error, self.session)
             if self.session.partial is not None and draft is not None:
                 self.session.drafts.pop(draft, None)
         finally:
             self.playing = False
-        if TABLE[name].group == "notes":
+        if TABLE[name].group == "notes" or turning:
             self.record.forget()
             self.growth.forget()
+        if turning and was != (session.branch, session.tip):
+            self.redraw()
+            self.query_one(Transcript).action_jump(True)
         self.redraw()
 
     @work(group="session")
@@ -340,10 +363,17 @@ class RunScreen(Screen[None]):
         self.redraw()
 
     def action_cancel(self) -> None:
-        """Escape: cancels the reply; with none arriving, goes back to the start."""
+        """Escape: stops what is going on, and never leaves."""
         if self.playing or self.session.busy:
             self.session.cancel()
         else:
+            self.notify(self.keyed("Nothing is arriving. {key:leave} leaves the session."), timeout=3)
+
+    def action_leave(self) -> None:
+        """Back to the start screen.  The session stays open, and is found there under the cursor."""
+        if self.playing:
+            self.session.pause()
+        if not self._waits():
             self.app.action_home()
 
     # Looking
@@ -386,11 +416,11 @@ class RunScreen(Screen[None]):
         if self.session.branch == home(self.session):
             self.notify(f"This is {self.session.branch}, where everything began.")
             return
-        name, left = parent_branch(self.session)
+        name, place = left(self.session, self.session.branch)
         await self.session.go(name)
         self.redraw()
-        if left is not None and left != self.session.tip:
-            self._show(left)
+        if place is not None and place != self.session.tip:
+            self._show(place)
 
     def action_switch(self) -> None:
         rail, transcript = self.query_one(TreeRail), self.query_one(Transcript)
@@ -420,5 +450,24 @@ class RunScreen(Screen[None]):
 def _unsaved(error: StoreError, session: Session) -> str:
     """What could not be written, and where it is meanwhile."""
     if session.partial is not None:
-        return f"{error} The reply is kept here: ctrl+s tries to save it again, ctrl+e saves it elsewhere."
-    return f"{error} Nothing was sent; what you typed is kept in the form."
+        return f"{_plainly(str(error))} The reply is kept here: {{key:save}} tries to save it again, {{key:export}} saves it elsewhere."
+    return f"{_plainly(str(error))} Nothing was sent; what you typed is kept in the form."
+
+
+def _plainly(text: str) -> str:
+    """Text from outside, within a sentence of ours: what looks like the mark of a key is none."""
+    return MARK.sub("{key:\\1 }", text)
+
+
+def _over(session: Session) -> str:
+    """What is to be said at the end of a plan."""
+    if (session.state().plan.then or session.state().plan.steps) and session.outcome is None:
+        return "Every puzzle has been posed: {key:autoplay} asks what the plan asks then, {key:workings} and {key:self-score} ask more."
+    asks = "{key:workings}, {key:self-score}, {key:key-check} still ask"
+    return f"The plan has ended, and all is saved: {asks}; {{key:export}} exports; {{key:leave}} leaves."
+
+
+def _left_out(outcome: object) -> str:
+    """What a run of the plan left out, or why it paused, as it says itself."""
+    said = getattr(outcome, "left_out", "")
+    return said if isinstance(said, str) else " ".join(map(str, said or ()))

@@ -82,6 +82,7 @@ class StartScreen(Screen[None]):
         super().__init__()
         self.covered = covered
         self.abouts: dict[str, str] = {}
+        self._pointed: tuple[str, int | None] = ("", None)
 
     def compose(self) -> ComposeResult:
         if self.covered:
@@ -131,7 +132,9 @@ class StartScreen(Screen[None]):
         except StoreError as error:
             self.notify(str(error), severity="error", timeout=15)
             stored = []
-        rows = [row for row in stored if row.attempts or row.nodes > UNSENT][:RECENT]
+        left = self.app.session.id if self.app.session is not None else ""
+        begun = [row for row in stored if row.attempts or row.nodes > UNSENT]
+        rows = begun[:RECENT] + [row for row in begun[RECENT:] if row.id == left]
         self.abouts = await asyncio.to_thread(_plan_abouts)
         self.fill([(row.id, row.title, _described(row)) for row in rows])
 
@@ -142,6 +145,10 @@ class StartScreen(Screen[None]):
         menu = self.query_one(OptionList)
         at = menu.highlighted
         was = menu.get_option_at_index(at).id if at is not None else f"plan:{FIRST}"
+        if sessions and self._pointed[1] == at:  # the operator has not moved it meanwhile
+            was = self._pointed[0] or was
+        if sessions:
+            self._pointed = "", None
         menu.clear_options()
         if sessions:
             menu.add_option(_heading("CONTINUE"))
@@ -155,6 +162,15 @@ class StartScreen(Screen[None]):
         ids = [option.id for option in menu.options]
         menu.highlighted = ids.index(was) if was in ids else ids.index(f"plan:{FIRST}") if f"plan:{FIRST}" in ids else 1
         self.words()
+
+    def point(self, id: str) -> None:
+        """The cursor goes to that line, now or as soon as it is there."""
+        for menu in self.query(OptionList):
+            ids = [option.id for option in menu.options]
+            if id in ids:
+                menu.highlighted = ids.index(id)
+            else:
+                self._pointed = id, menu.highlighted
 
     def words(self) -> None:
         """What the highlighted line will do."""

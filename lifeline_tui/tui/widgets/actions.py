@@ -13,26 +13,27 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from ...core.text import visible_line
 from ...interventions import TABLE
 from ...session import Session
+from ..keys import key_of, with_keys
 from ..show import shown, shown_line
 
 USEFUL = (
-    *("next", "autoplay", "reveal", "fake", "workings", "self-score", "challenge", "free", "edit", "forge", "fork", "regenerate"),
-    *("undo", "verdict", "key-check", "why-skip", "grade", "note", "label", "bookmark", "praise", "rule-check", "budget"),
+    *("next", "autoplay", "reveal", "fake", "workings", "self-score", "undo", "free", "challenge", "edit", "forge", "fork"),
+    *("regenerate", "verdict", "key-check", "why-skip", "grade", "note", "label", "bookmark", "praise", "rule-check", "budget"),
 )
 """What stands in the bar for as long as there is room; the rest is behind help and the palette."""
-KEYS = {
-    **{"semicolon": ";", "full_stop": ".", "question_mark": "?", "slash": "/", "backspace": "bksp", "escape": "esc"},
-    **{"left_square_bracket": "[", "right_square_bracket": "]"},
-}
 GAP = 2
 LINES = 2
+TOLD = {True: 30, False: 19}
+"""Cells of what undo would take back, on a wide screen and on a small one: always the same, so that nothing beside it jumps."""
+WIDE = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of the bar at column `x` of line `y`.  `name` is an intervention's, or "cancel" or "help"."""
+    """One entry of the bar at column `x` of line `y`.  `name` is an intervention's, or "leave" or "help"."""
 
     name: str
     key: str
@@ -45,30 +46,23 @@ class Item:
         return len(self.key) + 1 + len(self.label)
 
 
-def key_name(key: str) -> str:
-    """The first of a binding's keys, as the operator knows it."""
-    first = key.split(",")[0]
-    return KEYS.get(first, first)
-
-
-def key_of(name: str, keymap: Keymap) -> str:
-    """The key of an intervention as it is shown, the operator's own if remapped."""
-    return key_name(keymap.get(name, TABLE[name].key))
+def way_out(busy: bool, keymap: Keymap) -> tuple[str, str]:
+    """The key that ends what is going on: the reply that is arriving, or else the session in hand."""
+    return (key_of("cancel", keymap), "cancel") if busy else (key_of("leave", keymap), "leave")
 
 
 def laid_out(width: int, keymap: Keymap) -> list[Item]:
     """The items of a bar `width` cells wide: two lines of whole items, the way out and help at the end of the last."""
-    tail = [
-        ("cancel", key_name(keymap.get("cancel", "escape")), "cancel"),
-        ("help", key_name(keymap.get("help", "question_mark")), "help"),
-    ]
+    room = max(len(" ".join(way_out(busy, keymap))) for busy in (True, False)) - 1
+    tail = [("leave", "", " " * room), ("help", key_of("help", keymap), "help")]
     end = sum(len(key) + 1 + len(label) + GAP for _, key, label in tail) - GAP
     made: list[Item] = []
     x = y = 0
     names = iter([*USEFUL, *(name for name in TABLE if name not in USEFUL)])
     name = next(names, None)
     while name is not None and y < LINES:
-        item = Item(name, key_of(name, keymap), TABLE[name].label, x, y)
+        label = TABLE[name].label.ljust(TOLD[width >= WIDE] if name == "undo" else 0)
+        item = Item(name, key_of(name, keymap), label, x, y)
         if x + item.width <= width - (end + GAP if y == LINES - 1 else 0):
             made.append(item)
             x += item.width + GAP
@@ -90,7 +84,7 @@ class Actions(Widget):
     """
 
     class Chosen(Message):
-        """An item was clicked: the name of an intervention, "cancel" or "help"."""
+        """An item was clicked: the name of an intervention, "leave" or "help"."""
 
         def __init__(self, name: str) -> None:
             super().__init__()
@@ -108,20 +102,23 @@ class Actions(Widget):
         lines = [Content("") for _ in range(LINES)]
         for item in self.items():
             grey = self.why_not(item.name) is not None
-            label = item.label
-            if item.name == "cancel" and not self.session.busy:
-                label = "leave ".ljust(len(label))
+            key, label = item.key, item.label
+            if item.name == "leave":
+                key, label = way_out(self.session.busy, self.keymap)
+            elif item.name == "undo":
+                label = visible_line(self.session.label("undo"), len(label))
             lines[item.y] = Content.assemble(
                 lines[item.y],
                 " " * (item.x - lines[item.y].cell_length),
-                shown_line(item.key, "$unavailable" if grey else "bold $accent"),
+                shown_line(key, "$unavailable" if grey else "bold $accent"),
                 shown_line(f" {label}", "$unavailable" if grey else ""),
             )
         return Content("\n").join(lines)
 
     def why_not(self, name: str) -> str | None:
         """Why an item cannot be done now; None when it can."""
-        return self.session.refusal(name, self.cursor) if name in TABLE else None
+        reason = self.session.refusal(name, self.cursor) if name in TABLE else None
+        return None if reason is None else with_keys(reason, self.keymap)
 
     def at(self, x: int, y: int) -> Item | None:
         """The item under a cell of the bar."""

@@ -7,9 +7,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ...session import Session
-from ..record import home, standing
+from ...trunks import home
+from ..keys import key_of
+from ..record import standing
 from ..show import shown_line
-from .actions import key_name
 
 
 class TopBar(Widget):
@@ -38,7 +39,7 @@ class TopBar(Widget):
     def _left(self, room: int) -> Content:
         session = self.session
         away = session.branch != home(session)
-        back = key_name(self.keymap.get("back", "backspace"))
+        back = key_of("back", self.keymap)
         return Content.assemble(
             shown_line(session.state().plan.name, "bold", room),
             shown_line(" ▸ ", "$text-muted"),

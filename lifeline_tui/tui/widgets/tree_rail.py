@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -180,18 +181,26 @@ class TreeRail(ScrollView, can_focus=True):
             return [*segments, Segment(f"{glyphs.more} {row.rest:,} more", quiet)]
         look = "current" if row.current else "path" if row.on_path else "aside"
         lead = glyphs.here if row.current else " " if row.opened is None else glyphs.opened if row.opened else glyphs.shut
-        segments.append(Segment(f"{lead} {visible_line(twig.label, width)}", self._style(look, cursor)))
-        if twig.marks:
-            marks = "".join(f" {glyphs.mark(mark)}" for mark in twig.marks)
+        marks = "".join(f" {glyphs.mark(mark)}" for mark in twig.marks)
+        left, right = glyphs.angles
+        after = f" {left}{row.fork[0]}/{row.fork[1]}{right}" if row.fork is not None else ""
+        after += f" +{row.hidden:,}" if row.hidden else ""
+        label = visible_line(twig.label, width) + (f" {glyphs.below} fake {visible_line(twig.told, width)}" if twig.told else "")
+        room = max(0, width - sum(segment.cell_length for segment in segments) - cell_len(f"{lead} {marks}{after}"))
+        label = _cut(label, room, glyphs)
+        segments.append(Segment(f"{lead} {label}", self._style(look, cursor)))
+        if marks:
             segments.append(Segment(marks, self._style(look, twig.tone, cursor)))
-        if twig.name:
-            segments.append(Segment(f" {visible_line(twig.name, width)}", self._style(look, cursor)))
-        if row.fork is not None:
-            left, right = glyphs.angles
-            segments.append(Segment(f" {left}{row.fork[0]}/{row.fork[1]}{right}", quiet))
-        if row.hidden:
-            segments.append(Segment(f" +{row.hidden:,}", quiet))
-        return segments
+        if twig.name and (name := _cut(visible_line(twig.name, width), room - cell_len(label) - 1, glyphs)):
+            segments.append(Segment(f" {name}", self._style(look, cursor)))
+        return [*segments, Segment(after, quiet)] if after else segments
+
+
+def _cut(text: str, room: int, glyphs: Glyphs) -> str:
+    """`text` within `room` cells, with a sign where it was cut; nothing where not even a word's beginning has room."""
+    if cell_len(text) <= room:
+        return text
+    return set_cell_size(text, room - len(glyphs.more)) + glyphs.more if room > len(glyphs.more) + 1 else ""
 
 
 def _guide(step: str, glyphs: Glyphs) -> str:

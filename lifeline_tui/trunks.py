@@ -1,0 +1,86 @@
+"""Which branch left which, and where: the one place that tells a probe's fork from the trunk that it left.
+
+A probe's fork says so in its `fork` annotation, or bears the probe's name.  Its trunk is the branch that it left, or, where that is a probe's fork too, the trunk of that
+one.  Where a branch left is read from the machine's `fork` annotation; a session that has none is guessed at from its tree.
+"""
+
+from __future__ import annotations
+
+from .interventions import TABLE
+from .reading import MAIN, Reading
+
+
+def home(reading: Reading) -> str:
+    """The branch on which everything began."""
+    return MAIN if MAIN in reading.branches else next(iter(reading.branches))
+
+
+def made_by_probe(reading: Reading, branch: str) -> bool:
+    """Whether `branch` is a probe's fork, or one of a text that was sent in a fork."""
+    if (fork := reading.tree.forks.get(branch)) is not None:
+        return bool(fork.probe)
+    stem, _, number = branch.rpartition("-")
+    entry = TABLE.get(branch) or (TABLE.get(stem) if number.isdecimal() else None)
+    return entry is not None and bool(entry.place) and branch != home(reading)
+
+
+def left(reading: Reading, branch: str) -> tuple[str, str | None]:
+    """The branch that `branch` left, and the node where it did."""
+    return _stored(reading, branch) or _guessed(reading, branch)
+
+
+def trunk_of(reading: Reading, branch: str) -> str:
+    """The branch that goes on when what `branch` was made for is over: itself, unless it is a probe's fork."""
+    seen = set()
+    while made_by_probe(reading, branch) and branch not in seen:
+        seen.add(branch)
+        stored = _stored(reading, branch)
+        branch = stored[0] if stored is not None else _sharing_most(reading, branch)
+    return branch
+
+
+def _stored(reading: Reading, branch: str) -> tuple[str, str] | None:
+    """What the notebook says about where `branch` left."""
+    fork = reading.tree.forks.get(branch)
+    if fork is None or fork.left not in reading.branches or fork.left == branch or fork.node not in reading.tree:
+        return None
+    return fork.left, fork.node
+
+
+def _sharing_most(reading: Reading, branch: str) -> str:
+    """The branch, no probe's fork itself, whose path has most in common with that of `branch`."""
+    place = {node.id: depth for depth, node in enumerate(reading.tree.path(reading.branches[branch]))}
+    found = []
+    for name, tip in reading.branches.items():
+        shared = next((node.id for node in reading.tree.above(tip) if node.id in place), None)
+        if shared is not None and not made_by_probe(reading, name):
+            found.append((place[shared], name == home(reading), name))
+    return max(found)[2] if found else home(reading)
+
+
+def _guessed(reading: Reading, branch: str) -> tuple[str, str | None]:
+    """The branch with which `branch` shares most, if that was there first, and the last node that they share."""
+    mine = [node.id for node in reading.tree.path(reading.branches[branch])]
+    place = {id: depth for depth, id in enumerate(mine)}
+    found: list[tuple[int, bool, str]] = []
+    for name, tip in reading.branches.items():
+        if name == branch:
+            continue
+        first = None
+        for node in reading.tree.above(tip):
+            if node.id in place:
+                break
+            first = node
+        else:
+            continue
+        depth = place[node.id]
+        own = reading.tree[mine[depth + 1]] if depth + 1 < len(mine) else None
+        if own is not None and (first is None or first.seq < own.seq):
+            found.append((depth, name == home(reading), name))
+    if not found:
+        above = trunk_of(reading, branch)
+        above = home(reading) if above == branch else above
+        shared = next((node.id for node in reading.tree.above(reading.branches[above]) if node.id in place), None)
+        return above, shared
+    depth, _, name = max(found)
+    return name, mine[depth]
