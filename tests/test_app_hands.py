@@ -382,6 +382,9 @@ async def test_a_reply_that_could_not_be_read_says_so_and_what_can_be_done(
         assert transcript(app).blocks[-1].tone == "error"
         for words in ("could not be read", why, "g reads it by hand", "t asks for the form", "ctrl+r asks again"):
             assert words in " ".join(notice(app).split())
+        if size == SMALL and len(why) > 30:
+            line = next(line for line in drawn(app).splitlines() if "not read: " in line)
+            assert line.rstrip().endswith("…"), "what is cut says so"
         await press(pilot, "t", "enter")
         session = session_of(app)
         assert asked(session, "main") == ["next", "form-again"]

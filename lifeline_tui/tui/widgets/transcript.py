@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -326,6 +327,9 @@ class Transcript(ScrollView, can_focus=True):
             glyph = glyphs.origin.get(block.origin, "?")
             name = Segment(f"{glyph} {visible_line(block.heading, 60)}", writer + Style(bold=True))
             tags = "".join(f" {glyphs.dot} {visible_line(tag, 60)}" for tag in block.tags)
+            room = self.scrollable_content_region.width - gutter.cell_length - name.cell_length
+            if cell_len(tags) > room > len(glyphs.more):
+                tags = set_cell_size(tags, room - len(glyphs.more)) + glyphs.more
             return Strip([gutter, name, Segment(tags, self._style(here, block.tone or "quiet"))])
         if row > len(flow.lines):
             note = f"{glyphs.more} {flow.cut:,} more characters are not shown here"
