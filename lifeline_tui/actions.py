@@ -52,7 +52,7 @@ class Context:
     feedback waiting at the tip; `busy` while a reply is arriving; `hands` is False when a plan runs without an operator; `marked`
     where the cursor's turn is bookmarked; `puzzle` is the position that was chosen, "" while none is: refusals and fields are then
     about that attempt.  `branch` and `start` are where a probe leaves the trunk, "" where it hangs from the tip, and
-    `aside` says so in words; `undoes` and `redoes` say what would be taken back, or done again.
+    `aside` says so in words; `undoes` and `redoes` say what would be taken back, or done again; `text` gives the text of a turn by its node's id.
     """
 
     templates: Templates
@@ -68,6 +68,7 @@ class Context:
     aside: str = "of the trunk"
     undoes: str = ""
     redoes: str = ""
+    text: Callable[[str], str] = lambda node: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,19 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing to fill in.  `kind`: line, text (many lines) or choice; `options` are (value, label) pairs for a choice."""
+    """One thing to fill in.  `kind`: line, text (many lines) or choice; `options` are (value, label) pairs for a choice.
+
+    In a form, what is typed here chooses: `chooses` is another field and the value that it then gets.  A choice with `fills` writes
+    its value into that field.
+    """
 
     name: str
     label: str
     kind: str = "line"
     default: str = ""
     options: tuple[tuple[str, str], ...] = ()
+    chooses: tuple[str, str] | None = None
+    fills: str = ""
 
 
 Refuse = Callable[[State, Context], str | None]

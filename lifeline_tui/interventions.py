@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from .actions import ASIDE, Act, Context, Effect, Field, Fields, Intervention, Refusal, Refuse, Values, attempt_in
+from .core.candidates import candidates
 from .core.grading import grade, same
 from .core.nodes import (
     Assistant,
@@ -306,7 +307,7 @@ def ask_workings(state: State, context: Context, values: Values) -> Effect:
 def _score_fields(state: State, context: Context) -> tuple[Field, ...]:
     asks = (("count", "how many it got right"), ("which", "which ones it got right"))
     words = (("did", "how many did you get right"), ("would", "how many would you get right"))
-    return (Field("ask", "Ask", "choice", "count", asks), Field("did", "Wording", "choice", "did", words), _place(context))
+    return (Field("ask", "Question", "choice", "count", asks), Field("did", "Wording", "choice", "did", words), _place(context))
 
 
 @intervention(
@@ -382,7 +383,7 @@ def _form_fields(state: State, context: Context) -> tuple[Field, ...]:
 
 @intervention(
     "form-again",
-    "t",
+    "ctrl+f",
     "form again",
     "Ask for the lines of the form, after a reply that could not be read; you read the answer.",
     refuse=unread,
@@ -549,7 +550,7 @@ def undo(state: State, context: Context, values: Values) -> Effect:
     return Effect(history=-1)
 
 
-@intervention("redo", "x", "redo", "Do again what was taken back last.", refuse=redoable, group="tree")
+@intervention("redo", "ctrl+d", "redo", "Do again what was taken back last.", refuse=redoable, group="tree")
 def redo(state: State, context: Context, values: Values) -> Effect:
     return Effect(history=1)
 
@@ -559,10 +560,16 @@ def _grade_fields(state: State, context: Context) -> tuple[Field, ...]:
     actions = (("answer", "it answers"), ("lifeline", "it skips"), ("refusal", "it refuses"), ("unparsed", "cannot be told"))
     grades = (("auto", "grade the answer by its key"), ("right", "right"), ("wrong", "wrong"), ("ungradable", "cannot be graded"))
     action = attempt.action if attempt and attempt.action in dict(actions) else "answer"
+    offered = candidates(context.text(attempt.reply), attempt.puzzle.answer) if attempt and not attempt.answer else ()
+    options = (
+        ("", f"{len(offered)} found in it: → goes through them" if offered else "nothing is offered"),
+        *((c, c) for c in offered),
+    )
     return (
         _puzzle(state, context, [a for a in state.attempts if a.reply]),
         Field("action", "The reply", "choice", action or "answer", actions),
-        Field("answer", "Answer", "line", (attempt.answer or "") if attempt else ""),
+        Field("found", "Found in the reply", "choice", "", options, fills="answer"),
+        Field("answer", "Answer", "line", (attempt.answer or "") if attempt else "", chooses=("action", "answer")),
         Field("grade", "Grade", "choice", "auto", grades),
     )
 
@@ -580,8 +587,10 @@ def override(state: State, context: Context, values: Values) -> Effect:
     attempt = _named(state, context, values)
     puzzle = attempt.puzzle.id
     verdict_ = values["grade"]
-    answer = values["answer"].strip() or None
+    answer = values["answer"].strip() or values["found"] or None
     if values["action"] != "answer":
+        if answer is not None and answer != attempt.answer:
+            raise Refusal(f"The answer {answer!r} is given too: choose “it answers”, or clear the answer.")
         verdict_, answer = ("n/a" if values["action"] == "lifeline" else "ungradable"), None
     elif verdict_ == "auto":
         verdict_ = str(grade(attempt.puzzle.answer, answer))

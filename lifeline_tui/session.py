@@ -192,6 +192,7 @@ class Session(Reading):
             aside=self._aside(cursor),
             undoes=done.label if (done := history.last_done(self, queue)) else "",
             redoes=self.history.undone[-1].label if self.history.undone else "",
+            text=self._text,
         )
 
     def _aside(self, cursor: str | None) -> str:
@@ -218,6 +219,11 @@ class Session(Reading):
         context = self.context()
         what = {"undo": context.undoes, "redo": context.redoes}.get(name, "")
         return f"{TABLE[name].label}: {what}" if what else TABLE[name].label
+
+    def _text(self, id: str) -> str:
+        """What stands in a turn of the subject's, its reasoning left out."""
+        body = self.tree[id].body if id in self.tree else None
+        return plain(body.spans) if isinstance(body, Reply | Assistant) else ""
 
     def _stand(self, node: Node) -> str:
         """The node that another turn of the subject's would hang from, beside `node`."""

@@ -39,7 +39,7 @@ async def running(
 async def until(pilot: Pilot[None], holds: object) -> None:
     """Waits until the condition holds; a condition that never does fails the test."""
     assert callable(holds)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await pilot.pause(0.005)
     await pilot.pause()
@@ -49,8 +49,8 @@ async def rest(pilot: Pilot[None]) -> None:
     """Waits until nothing is being done or drawn.  A worker that waits for a form does not count."""
     await pilot.pause()
     app = pilot.app
-    waiting = {"ask", "export", "action_model"}
-    async with asyncio.timeout(20):
+    waiting = {"ask", "agree", "export", "action_model"}
+    async with asyncio.timeout(120):
         while any(worker.is_running and worker.name not in waiting for worker in app.workers):
             await pilot.pause(0.005)
     await pilot.pause()

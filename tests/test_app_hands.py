@@ -186,7 +186,7 @@ async def test_an_override_that_is_taken_back_leaves_the_machines_reading(tmp_pa
         assert session.state().attempts == before
         marks = {note.version for note in session.tree.notes[session.tip] if note.by == "operator"}
         assert marks == {"", "undone"}, "an operator's remark that is known to say only what the machine had said"
-        await press(pilot, "x")
+        await press(pilot, "ctrl+d")
         assert session.state().attempts[0].answer == "77"
 
 
@@ -200,7 +200,7 @@ async def test_what_can_be_taken_back_outlives_the_program(tmp_path: Path) -> No
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         session = session_of(app)
         assert session.label("undo") == undoes == "undo: true key for puzzle 2 (queued)"
-        await press(pilot, "z", "z", "x", "x")
+        await press(pilot, "z", "z", "ctrl+d", "ctrl+d")
         assert session.label("undo") == undoes
         assert [part.via for part in session.queue()] == ["reveal"]
 
@@ -234,7 +234,7 @@ async def test_a_session_without_a_record_of_deeds_is_taken_back_a_turn_at_a_tim
         assert session.label("undo") == "undo: turn 2 (puzzle 2)"
         await press(pilot, "z")
         assert len(session.state().attempts) == 1
-        await press(pilot, "x")
+        await press(pilot, "ctrl+d")
         assert session.tip == tip
 
 
@@ -380,12 +380,12 @@ async def test_a_reply_that_could_not_be_read_says_so_and_what_can_be_done(
         await press(pilot, "n")
         assert any(tag.startswith("not read: ") and why in tag for tag in transcript(app).blocks[-1].tags)
         assert transcript(app).blocks[-1].tone == "error"
-        for words in ("could not be read", why, "g reads it by hand", "t asks for the form", "ctrl+r asks again"):
+        for words in ("could not be read", why, "g reads it by hand", "ctrl+f asks for the form", "ctrl+r asks again"):
             assert words in " ".join(notice(app).split())
         if size == SMALL and len(why) > 30:
             line = next(line for line in drawn(app).splitlines() if "not read: " in line)
             assert line.rstrip().endswith("…"), "what is cut says so"
-        await press(pilot, "t", "enter")
+        await press(pilot, "ctrl+f", "enter")
         session = session_of(app)
         assert asked(session, "main") == ["next", "form-again"]
         assert "Please end your reply to puzzle 1 with these lines:" in drawn(app)
@@ -467,7 +467,7 @@ async def test_the_bar_never_jumps_with_what_undo_would_take_back(tmp_path: Path
         await press(pilot, "n", "f", "enter")
         assert "z undo: fake key for…" in drawn(app)
         assert [(item.name, item.x, item.y) for item in bar.items()] == before
-        assert TABLE["redo"].key == "x"
+        assert TABLE["redo"].key == "ctrl+d"
         assert isinstance(run_screen(app), RunScreen)
         assert not isinstance(app.screen, Form)
 

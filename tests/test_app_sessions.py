@@ -42,21 +42,21 @@ async def test_search_finds_what_was_said_and_opens_it(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
         await press(pilot, "n", "i", *"zebra", "ctrl+s", "escape", "slash")
         assert isinstance(app.screen, SessionsScreen)
-        await press(pilot, "slash", *"zebra")
+        await press(pilot, *"zebra")
         menu = app.screen.query_one(OptionList)
         assert menu.option_count >= 1
-        await press(pilot, "enter", "enter")
+        await press(pilot, "enter")
         assert isinstance(app.screen, RunScreen)
 
 
 async def test_a_hit_names_its_session_and_who_wrote_it(tmp_path: Path) -> None:
     async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
-        await press(pilot, "n", "i", *"zebra", "ctrl+s", "slash", "slash", *"zebra")
+        await press(pilot, "n", "i", *"zebra", "ctrl+s", "slash", *"zebra")
         found = drawn(app)
         for words in (PLAN, "SIMULATED", "● operator", "«zebra»"):
             assert words in found
         assert "hidden SIMULATED" not in found
-        await press(pilot, "enter", "h")
+        await press(pilot, "down", "h")
         assert "hidden SIMULATED" in drawn(app)
         await press(pilot, "h")
         assert "hidden SIMULATED" not in drawn(app), "h shows it again, from a hit too"
@@ -77,7 +77,7 @@ async def test_the_export_form_shows_the_whole_path(tmp_path: Path, monkeypatch:
 
 async def test_a_search_without_a_hit_says_so(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
-        await press(pilot, "slash", "slash", *"quagga")
+        await press(pilot, "slash", *"quagga")
         assert "Nothing with 'quagga' in it" in drawn(app)
         await press(pilot, "escape", "escape")
         assert isinstance(app.screen, RunScreen)
@@ -85,7 +85,7 @@ async def test_a_search_without_a_hit_says_so(tmp_path: Path) -> None:
 
 async def test_a_session_is_renamed_and_hidden(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
-        await press(pilot, "n", "slash", "r", *"mine", "enter")
+        await press(pilot, "n", "slash", "down", "r", *"mine", "enter")
         assert "mine" in drawn(app)
         await press(pilot, "h")
         assert app.screen.query_one(OptionList).option_count == 0

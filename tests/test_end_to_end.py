@@ -208,7 +208,7 @@ async def test_a_cancel_keeps_the_partial_and_closes_the_socket(lab: Lab, server
 
 async def test_a_second_writer_is_refused_with_the_pid_and_a_reader_sees_it_stream(lab: Lab, server: ModelServer) -> None:
     session, asking = await streaming(lab, server)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not lines(lab, "show", session.id)[0]["nodes"][-1].get("partial", {}).get("text"):
             await asyncio.sleep(0.02)
     (shown,) = lines(lab, "show", session.id)

@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from lifeline_tui.session import Session
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.verify import verify
+from lifeline_tui.subjects.protocol import End
 
 HOSTILE = 'a\x00\ud800\u202e\x1b]52;c;x\x07 [@click=app.quit]\n````\n# heading\n<script>alert(1)</script>\n`````text\n"=1+1"'
 
@@ -169,6 +171,16 @@ async def test_markdown_shows_hostile_text_and_obeys_none_of_it(tmp_path: Path):
     assert "**SIMULATED" in outside
     assert re.findall(r"assistant, not the subject's own: (\w+) · (\w+)", outside) == [("forged", "forged")]
     assert text.count("⟨U+D800⟩") == 3
+
+
+async def test_the_path_of_a_servers_model_file_stays_in_the_lossless_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("session_cases.End", partial(End, model="/home/someone/models/tiny-q4.gguf"))
+    async with opened(tmp_path, Voice()) as session:
+        await steps(session, "next")
+        assert "The server answered as tiny-q4.gguf." in exported(session, "markdown")
+        assert "someone" not in exported(session, "markdown")
+        assert "tiny" not in exported(session, "markdown", blind=True)
+        assert "/home/someone/models/tiny-q4.gguf" in exported(session, "session-jsonl"), "which is lossless"
 
 
 # JSONL

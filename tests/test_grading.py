@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 
 import pytest
+from effort import Effort
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -394,12 +394,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[text[:20] for text in HOSTILE])
-def test_every_answer_is_graded_in_milliseconds(text: str) -> None:
-    for kind in ANSWER_TYPES:
-        for key in ("38", "n^2", "1, 2"):
-            began = time.perf_counter()
-            assert grade(Answer(kind, key), text) is not Grade.RIGHT
-            assert time.perf_counter() - began < 0.3
+def test_no_answer_is_much_work_to_grade(text: str) -> None:
+    with Effort() as effort:
+        for kind in ANSWER_TYPES:
+            for key in ("38", "n^2", "1, 2"):
+                assert grade(Answer(kind, key), text) is not Grade.RIGHT
+    assert effort.yards < 20
 
 
 ANY = st.one_of(

@@ -6,13 +6,13 @@ import asyncio
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pytest
+from effort import Effort
 
 from lifeline_tui.core import replies as parser
 from lifeline_tui.core.chance import derive
@@ -257,11 +257,11 @@ async def test_hostile_text_does_not_slow_a_puppet() -> None:
         "The correct answer is " + " x" * 30_000,
         "#" * 50_000,
     ]
-    started = time.process_time()
-    for text in nasty:
-        posed = {"role": "user", "content": f"{rules(10)}\n\nPUZZLE 1\n\n{text}"}
-        await ask("sim/anxious", [posed, {"role": "assistant", "content": text}, {"role": "user", "content": text}])
-    assert time.process_time() - started < 2
+    with Effort() as effort:
+        for text in nasty:
+            posed = {"role": "user", "content": f"{rules(10)}\n\nPUZZLE 1\n\n{text}"}
+            await ask("sim/anxious", [posed, {"role": "assistant", "content": text}, {"role": "user", "content": text}])
+    assert effort.yards < 120
 
 
 async def test_told_that_none_are_left_it_answers() -> None:

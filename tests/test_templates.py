@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from effort import Effort
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,11 +120,11 @@ def test_values_are_never_read_as_a_template(text: str, value: str) -> None:
 
 
 def test_a_hostile_template_is_not_slow() -> None:
-    start = time.process_time()
-    for text in ("{{" * 400_000, "{{a}}" * 50_000, "{{" + "a" * 900_000, "{" * 900_000):
-        with suppress(TemplateError):
-            render(Template("t", text), {"a": "b"})
-    assert time.process_time() - start < 1
+    with Effort() as effort:
+        for text in ("{{" * 400_000, "{{a}}" * 50_000, "{{" + "a" * 900_000, "{" * 900_000):
+            with suppress(TemplateError):
+                render(Template("t", text), {"a": "b"})
+    assert effort.yards < 60
 
 
 def test_a_users_file_stands_over_the_shipped_one(home: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from effort import Effort
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
@@ -83,10 +82,10 @@ def test_a_token_costs_its_last_line() -> None:
 
 def test_five_megabytes_in_one_line_are_cut_and_said_to_be() -> None:
     for unit in ("x", "word ", "日", "\x1b"):
-        start = time.perf_counter()
-        flow = Flow(unit * (5_000_000 // len(unit)), 60)
+        with Effort() as effort:
+            flow = Flow(unit * (5_000_000 // len(unit)), 60)
         assert flow.cut == 5_000_000 - SHOWN_AT_MOST
-        assert time.perf_counter() - start < 5
+        assert effort.yards < 200
 
 
 def test_blocks_that_nobody_looks_at_are_not_laid_out() -> None:
@@ -192,7 +191,7 @@ async def test_keys_and_mouse_move_the_cursor() -> None:
         view = app.transcript
         view.set_blocks([block(name) for name in "abcd"])
         view.focus()
-        for key, name in [("up", "c"), ("up", "b"), ("j", "c"), ("home", "a")]:
+        for key, name in [("up", "c"), ("up", "b"), ("down", "c"), ("home", "a")]:
             await pilot.press(key)
             assert view.current_block == block(name)
         await pilot.click(Transcript, offset=(5, 10))
@@ -246,12 +245,54 @@ async def test_mouse_selection_copies_what_was_read() -> None:
         assert app.screen.get_selected_text() == "line\nsecond line\nthird"
 
 
-async def test_ten_thousand_blocks_open_in_no_time() -> None:
+async def test_of_ten_thousand_blocks_only_those_in_view_are_laid_out() -> None:
     app = Reading()
     async with app.run_test(size=(80, 30)) as pilot:
         many = [block(str(i), "word " * 100) for i in range(10_000)]
-        start = time.perf_counter()
         app.transcript.set_blocks(many)
         await pilot.pause()
-        assert time.perf_counter() - start < 1
         assert len(app.transcript._column._flows) < 100
+
+
+@pytest.mark.parametrize("level", ["full", "none"])
+async def test_pages_home_and_end_move_the_view_although_scrolling_may_be_animated(level: str) -> None:
+    app = Reading()
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.animation_level = level  # type: ignore[assignment]
+        view = app.transcript
+        view.set_blocks([block(str(i), f"block {i}\n" + "word " * (7 * i % 60)) for i in range(60)])
+        view.focus()
+        await pilot.press("home")
+        seen = set()
+        for _ in range(200):
+            at, lines = view.scroll_offset.y, app.lines()
+            seen |= {word for line in lines for word in line.split() if word.isdecimal()}
+            first, last = view._column.at(at), view._column.at(min(at + view.size.height, view._column.height) - 1)
+            assert first <= view.cursor <= last, "the cursor comes along"
+            if at >= view.max_scroll_y:
+                break
+            await pilot.press("pagedown")
+            assert view.scroll_offset.y > at
+        assert seen == {str(i) for i in range(60)}
+        assert view.cursor == 59
+        for _ in range(200):
+            at = view.scroll_offset.y
+            if at == 0:
+                break
+            await pilot.press("pageup")
+            assert view.scroll_offset.y < at
+        assert view.scroll_offset.y == 0
+        await pilot.press("end")
+        assert view.scroll_offset.y == view.max_scroll_y
+        await pilot.press("home")
+        assert view.scroll_offset.y == 0
+
+
+@pytest.mark.parametrize("width", range(8, 40))
+async def test_what_is_said_of_a_turn_is_never_cut_without_a_sign(width: int) -> None:
+    app = Reading()
+    async with app.run_test(size=(width, 10)) as pilot:
+        app.transcript.set_blocks([block("a", tags=("right: 20", "日本語"))])
+        await pilot.pause()
+        line = app.lines()[0].rstrip(" ▁▂▃▄▅▆▇█")
+        assert line.endswith(("日本語", "…"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
+from effort import Effort
 from hypothesis import given
 from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, Voice, answers, opened, steps
@@ -81,10 +81,10 @@ def test_a_tree_of_a_hundred_thousand_nodes_moves_at_once() -> None:
     twigs = [Twig("0", None, "0")]
     twigs += [Twig(str(i), str(i - 1 if i % 500 else (i // 500) * 7 % i), str(i)) for i in range(1, 100_000)]
     grove = Grove(twigs)
-    start = time.perf_counter()
-    rows = rail_rows(grove, "99999")
+    with Effort() as effort:
+        rows = rail_rows(grove, "99999")
     assert len(rows) < 5000
-    assert time.perf_counter() - start < 0.5  # generous: the goal of 100 ms is measured by the benchmarks
+    assert effort.yards < 30  # generous: the goal of 100 ms is measured by the benchmarks
 
 
 class RailApp(Themed[None], Guarded[None]):

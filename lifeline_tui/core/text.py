@@ -46,13 +46,17 @@ def visible_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-_MODEL_FILE = re.compile(r"\.(?:gguf|ggml|safetensors|bin|pt|pth|onnx|mlmodel)$", re.IGNORECASE)
+_PLACED = re.compile(r"[/\\~]|[A-Za-z]:[/\\]|file:")
+_MODEL_FILE = re.compile(r"\.(?:gguf|ggml|ggjt|safetensors|bin|pt|pth|onnx|llamafile|ckpt|mlmodel|tflite)\Z", re.IGNORECASE)
 
 
 def last_part(name: str) -> str:
-    """A model's name as it may be published: of a path on somebody's machine only its last part, any other name as it is.
+    """A model's name without the folders of the machine that serves it: some servers answer with the whole path of the model's file.
 
-    `org/model` is a name; an absolute path, a drive's letter, `~/…`, `./…` and what ends in a model file's suffix are paths.
+    Only what is a place is cut (it begins with a slash, a backslash, `~`, a drive letter or `file:`, or ends as a model's file does);
+    a name such as `org/model` stays.
     """
-    path = name.startswith(("/", "\\", "~", "./", "../")) or re.match(r"[A-Za-z]:[\\/]", name) or _MODEL_FILE.search(name)
-    return re.split(r"[\\/]", name.rstrip("\\/"))[-1] or name if path else name
+    if not (_PLACED.match(name) or _MODEL_FILE.search(name)):
+        return name
+    parts = [part for part in re.split(r"[/\\]", name) if part]
+    return parts[-1] if parts else name

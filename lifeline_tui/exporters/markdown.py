@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from ..core.nodes import Assistant, Node, Reply, Span, Status, System, User
-from ..core.text import visible, visible_line
+from ..core.text import last_part, visible, visible_line
 from ..core.tree import Tree, in_force
 from ..store import Reader
 
@@ -41,6 +41,9 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
     if simulated or about:
         yield " · ".join(filter(None, (simulated, about)))
         yield ""
+    if not blind and (names := _answered_as(tree, row.model)):
+        yield f"The server answered as {', '.join(map(_plain, names))}."
+        yield ""
     yield LEGEND
     printed: set[str] = set()
     for name, tip in branches:
@@ -56,6 +59,12 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
                 printed.add(node.id)
                 yield from _node(tree, node, blind)
     yield ""
+
+
+def _answered_as(tree: Tree, asked: str) -> list[str]:
+    """The names under which replies came, other than the one that was asked for; of a path on the server's machine, its last part."""
+    came = (last_part(node.body.model_returned) for node in tree.nodes.values() if isinstance(node.body, Reply))
+    return [name for name in dict.fromkeys(came) if name and name not in (asked, asked.partition("/")[2])]
 
 
 def _node(tree: Tree, node: Node, blind: bool) -> Iterator[str]:

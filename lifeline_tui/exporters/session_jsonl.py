@@ -1,6 +1,7 @@
 """The lossless form of sessions: everything but view state, one JSON object a line, closed by counts and a digest over all lines.
 
-A lone surrogate or a NUL survives, because every line is ASCII JSON.  Export → import → export is byte-identical.
+Names stand as the server gave them: some servers answer with the path of the model's file on their machine, and no other format has
+more than its last part.  A lone surrogate or a NUL survives, because every line is ASCII JSON.  Export → import → export is byte-identical.
 """
 
 from __future__ import annotations

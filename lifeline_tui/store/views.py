@@ -162,7 +162,8 @@ _ATTEMPTS: dict[str, str] = {
     "truthful": _said("f", "truthful"),
     "shown_in": _said("f", "branch"),
     "grade": _best("grade", _VALUE),
-    "graded_by": _best("grade", "e.by"),
+    # An override that was taken back says once more what the machine had said.
+    "graded_by": _best("grade", "CASE WHEN e.version = 'undone' THEN 'machine' ELSE e.by END"),
     **{f"machine_{name}": _best(name, _VALUE, by="'machine'") for name in ("action", "answer", "grade")},
     "score": f"CASE {_best('grade', _VALUE)} WHEN 'right' THEN {_of('o', 'plan.scoring.right', '1')}"
     f" WHEN 'wrong' THEN {_of('o', 'plan.scoring.wrong', '0')}"

@@ -20,18 +20,20 @@ from ..config import Config
 from .gone import Lasting, watch
 from .guard import Guarded
 from .patience import Patient
+from .recent import Used, recall, remember
 from .screens.start import StartScreen
 from .theme import Themed, without_colour
 from .typed import forgive
 
 if TYPE_CHECKING:
-    from textual.command import Provider
     from textual.driver import Driver
 
     from ..lab import Lab
     from ..session import Session
     from ..store import StoreError
+    from .commands import Command
     from .glyphs import Glyphs
+    from .screens.run import RunScreen
 
 PATIENCE = 0.4
 """Seconds of opening a session before it is said that it takes time."""
@@ -42,18 +44,10 @@ SAID = 5.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-def _commands() -> type[Provider]:
-    """The palette's entries, imported when it is first opened: they pull in every intervention."""
-    from .commands import Commands
-
-    return Commands
-
-
 class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     """`session`, or else `plan` and `model`, say what to open at once; else the start screen comes first."""
 
     TITLE = "lifeline"
-    COMMANDS = {_commands}  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit"),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, id="suspend"),
@@ -72,12 +66,19 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     ) -> None:
         super().__init__(ansi_color=without_colour(os.environ))
         self.config, self.db, self.paced = config, db, paced
-        self.model, self.api_base = model or config.model or "sim/anxious", api_base
-        self.opening, self.plan = session, plan
+        self.recent = recall()
+        last = None if model else self.recent.last(config.model)
+        self.model = model or (last.model if last else config.model) or "sim/anxious"
+        self.api_base = api_base or (last.api_base if last else "")
+        self.opening, self.plan, self._said_base = session, plan, api_base
         self.unsaved: list[StoreError] = []
         """What sessions said that were left and could not be stored."""
         self.keymap = dict(config.keys)
         self.session: Session | None = None
+        self.last_session = ""
+        """The session that was on the screen last: the start screen stands on it."""
+        self.agreed: set[str] = set()
+        """Sessions whose plan the operator has agreed to run on a model that may cost money."""
         self.set_keymap(self.keymap)
         # Before anything is painted: a theme that is set later parses every style again.
         self.use_theme("lifeline-mono" if without_colour(os.environ) else config.theme or "lifeline-dark")
@@ -107,6 +108,8 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         if self.config.theme and self.config.theme not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
             self.notify(f"The config names the theme {self.config.theme!r}; there are: {known}.", severity="warning", timeout=15)
+        if self.recent.wrong:
+            self.notify(self.recent.wrong, severity="warning", timeout=15)
         if self.opening or self.plan:
             self.run_worker(self._enter())
 
@@ -116,6 +119,13 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         ask = None if self.is_headless else getattr(self._driver, "_get_terminal_size", None)
         if ask is not None and (stands := Size(*ask())) != event.size:
             self.post_message(events.Resize(stands, stands))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What no field took.  It is never played as keys, each of which would do something."""
+        from textual.widgets import TextArea
+
+        if event.text and not isinstance(self.focused, TextArea):
+            self.notify(f"Nothing here takes text: the {len(event.text):,} pasted characters did nothing.", severity="warning")
 
     async def _enter(self) -> None:
         """Opens what the command line named; the start screen shows itself where that failed."""
@@ -137,6 +147,15 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
 
     # Sessions
 
+    def choose_model(self, model: str, api_base: str) -> None:
+        """The model that new sessions are on, now and the next time."""
+        self.model, self.api_base = model, api_base
+        self.recent = self.recent.after(Used(model, api_base), self.config.model)
+        try:
+            remember(self.recent)
+        except OSError as error:
+            self.notify(f"The model could not be remembered for the next time: {error.strerror or error}.", severity="warning")
+
     @work(exclusive=True, group="open")
     async def begin(self, plan: str) -> None:
         """A new session of a plan, on the chosen model."""
@@ -151,21 +170,22 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         except (BadFile, SelectionError, SubjectError, StoreError) as error:
             self._not_opened(error)
             return
+        self.choose_model(self.model, self.api_base)
         await self._show(session)
 
     @work(exclusive=True, group="open")
-    async def resume(self, id: str) -> None:
-        """A stored session, where it was left."""
+    async def resume(self, id: str, at: str = "", word: str = "") -> None:
+        """A stored session, where it was left; or with the cursor on the turn `at`, where `word` stands in it, on a branch that has it."""
         from ..loading import BadFile
         from ..store import OwnedElsewhere, StoreError
         from ..subjects.protocol import SubjectError
 
         if self.session is not None and self.session.id == id:
-            await self._show(self.session)
+            await self._show(self.session, at, word)
             return
         self.set_timer(PATIENCE, lambda: self._says_that_it_opens("The session"))
         try:
-            session = await self.lab.open(id, api_base=self.api_base if id == self.opening else "")
+            session = await self.lab.open(id, api_base=self._said_base if id == self.opening else "")
         except OwnedElsewhere:
             from .screens.watch import WatchScreen
 
@@ -175,7 +195,7 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         except (BadFile, StoreError, SubjectError) as error:
             self._not_opened(error)
             return
-        await self._show(session)
+        await self._show(session, at, word)
 
     def _not_opened(self, why: Exception) -> None:
         """Says why; keys that waited for the session are not for what stands there instead."""
@@ -228,15 +248,32 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         if isinstance(self.screen, RunScreen) and self.screen.is_mounted:
             self.screen.redraw()
 
-    async def _show(self, session: Session) -> None:
+    async def _show(self, session: Session, at: str = "", word: str = "") -> None:
         from .screens.run import RunScreen
 
         if self.session is not session:
             await self._give_up()
-        self.session = session
+        self.session, self.last_session = session, session.id
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        await self.push_screen(RunScreen(session))
+        screen = RunScreen(session)
+        await self.push_screen(screen)
+        if at in session.tree:
+            if not session.busy:
+                await session.visit(at)
+                screen.redraw()
+            screen.call_after_refresh(self._stand, screen, at, word)
+
+    def _stand(self, screen: RunScreen, at: str, word: str) -> None:
+        """Puts the cursor on the turn `at`, on that part of it in which `word` stands."""
+        from .record import node_of
+        from .widgets.transcript import Transcript
+
+        screen._show(at)
+        view = screen.query_one(Transcript)
+        parts = [block for block in view.blocks if node_of(block.id) == at and word and word.casefold() in block.text.casefold()]
+        if parts:
+            view.show_block(parts[0].id)
 
     async def _give_up(self) -> None:
         """Closes the session in hand, and says where its last reply is if that could not be stored in the notebook."""
@@ -258,17 +295,36 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
 
             self.notify(with_keys("A reply is still arriving: {key:cancel} stops it.", self.keymap), severity="warning")
             return
-        for screen in self.screen_stack[:1]:
-            if isinstance(screen, StartScreen) and self.session is not None:
-                screen.point(f"open:{self.session.id}")
+        if self.session is not None:
+            self.last_session = self.session.id
         while len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def action_help_quit(self) -> None:
+        """ctrl+c, which copies in some terminals and ends programs in others: said in plain words, since markup is never parsed."""
+        from .keys import key_name
+
+        self.notify(f"{key_name(self.keymap.get('quit', 'ctrl+q'))} quits; everything is saved already.")
 
     def action_help(self) -> None:
         from .screens.help import help_blocks
         from .screens.pager import Pager
 
         self.push_screen(Pager("Help", help_blocks(self.keymap, self.glyphs)))
+
+    def action_command_palette(self) -> None:
+        """All that can be done here, by name."""
+        from .commands import commands
+        from .screens.palette import Palette
+
+        if isinstance(self.screen, Palette):
+            return
+        self.push_screen(Palette(commands(self.screen)), self._command)
+
+    def _command(self, command: Command | None) -> None:
+        """Does what was chosen, once the palette is gone."""
+        if command is not None:
+            self.call_later(command.act)
 
     def action_find(self) -> None:
         from .screens.sessions import SessionsScreen

@@ -163,6 +163,17 @@ class Themed(App[R]):
     """An app with these themes.  Give its constructor `ansi_color=True` where `without_colour`, so that Textual drops colours
     instead of turning them into greys, and then set the theme `lifeline-mono`."""
 
+    # Notifications stand at the top, since the keys stand at the bottom; without colour what is selected is reversed.
+    CSS = """
+    ToastRack { dock: top; align: right top; margin: 1 0 0 0; }
+    Toast { margin: 0 0 1 0; padding: 0 1; max-width: 60%; }
+    Toast:ansi { border: solid ansi_default; }
+    ModalScreen:ansi > Vertical { border: solid ansi_default; padding: 0 1; }
+    Pager:ansi > .title, Pager:ansi > .keys { text-style: reverse; }
+    Input:ansi > .input--selection { text-style: reverse; }
+    TextArea:ansi > .text-area--selection { text-style: reverse; }
+    """
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return _DARK_INK if self.current_theme.dark else _LIGHT_INK
 

@@ -116,7 +116,7 @@ class Hands(Protocol):
     async def resize(self, width: int, height: int) -> None: ...
 
 
-LIST, FORM, RUN, START, FOUND = "enter resume", "escape leave", "? help", "enter choose", "SIMULATED"
+LIST, FORM, RUN, START, FOUND = "enter open", "escape leave", "? help", "enter choose", "SIMULATED"
 
 
 async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
@@ -139,6 +139,7 @@ async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
     await hands.paste(said("qu"))
     await hands.see("search: nothing found qu")
     await hands.keys("escape", FOUND)
+    await hands.keys("down", "r rename")
     await hands.keys("r", "a new name")
     await hands.paste(said("rn"))
     await hands.keys("enter", FOUND)
@@ -197,7 +198,7 @@ async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
     await hands.see("export: place ex")
     await hands.keys("enter", "cannot be")
     await hands.see("notification: export ex")
-    await hands.keys("ctrl+p", "earch for")
+    await hands.keys("ctrl+p", "name of a command")
     await hands.paste(said("pq"))
     await hands.see("palette: words pq")
     await hands.keys("escape", RUN)
@@ -245,6 +246,7 @@ async def walk(hands: Hands, notebook: Notebook, brief: bool = False) -> None:
     handle = notebook.owned(said("ow"))
     try:
         await hands.keys("slash", LIST)
+        await hands.keys("down", "r rename")
         await hands.keys("down enter", "READ ONLY")
         await hands.see("watch: host ow", "watch: plan pl", "watch: reply re")
         await hands.keys("escape", START)

@@ -140,7 +140,7 @@ def keys(rounds: int) -> list[Row]:
     """A key on the run screen of a session of 100 turns, from the key to what it painted; against a frame of 33 ms."""
     with tempfile.TemporaryDirectory() as folder:
         environ = notebook(Path(folder))
-        moves = {"up": b"\x1b[A", "j": b"j", "down": DOWN}
+        moves = {"up": b"\x1b[A", "down": DOWN}
         found: dict[str, list[float]] = {"n": [], **{name: [] for name in moves}}
         for _ in range(rounds):
             copy = Path(folder) / "copy.db"

@@ -15,12 +15,17 @@ from textual.widgets import Input, Static
 
 from ..show import shown
 from ..widgets.choice import Choice
+from ..widgets.line import Line
 
 FORMATS = (
     ("attempts-csv", "attempts-csv: one row per attempt, for analysis"),
-    ("session-jsonl", "session-jsonl: everything, lossless, to import again"),
+    ("session-jsonl", "session-jsonl: all of it, to import again"),
     ("markdown", "markdown: to read"),
 )
+MORE = {
+    "session-jsonl": "Nothing is left out: a server's name for its model stands as it came, and may be a path on its machine.",
+}
+"""What must be known of a format before it is given away."""
 NOTEBOOK = "notebook"
 UNSAVED = (NOTEBOOK, "notebook: all of it, the unsaved reply too")
 SUFFIX = {NOTEBOOK: ".db", "attempts-csv": ".csv", "session-jsonl": ".jsonl", "markdown": ".md"}
@@ -51,7 +56,7 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
             yield Static(shown("Export this session"), classes="title")
             format_ = self.formats[0][0]
             yield Choice(self.formats, format_)
-            yield Input(f"lifeline-{self.session}{SUFFIX[format_]}")
+            yield Line(f"lifeline-{self.session}{SUFFIX[format_]}")
             yield Static(id="place")
             yield Static(shown("←→ format · tab file · enter export · escape leave"), classes="keys")
 
@@ -69,7 +74,8 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
 
     def on_input_changed(self) -> None:
         place = self.place
-        self.query_one("#place", Static).update(shown(f"Writes {place}" if place else "A file must be named."))
+        more = MORE.get(self.query_one(Choice).value, "")
+        self.query_one("#place", Static).update(shown(f"Writes {place}\n{more}".rstrip() if place else "A file must be named."))
 
     def on_choice_changed(self) -> None:
         path = self.query_one(Input)

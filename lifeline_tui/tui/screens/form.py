@@ -11,9 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
-from ...actions import Effect, Intervention, Refusal, attempt_in
+from ...actions import Effect, Field, Intervention, Refusal, attempt_in
 from ...core.nodes import plain
 from ...interventions import effect_of_key
 from ...session import Session
@@ -21,9 +22,18 @@ from ..editor import edit_outside
 from ..keys import with_keys
 from ..show import shown
 from ..widgets.choice import Choice
+from ..widgets.line import Line
 
 IN_PLACE = 100_000
 """Characters of a text that is edited in place: at each key all of it is laid out again, which takes seconds for a megabyte."""
+
+
+LEAST = 3
+"""Lines that the preview and the fields have at least."""
+
+
+DOES = {"feedback": "queue it", "notes": "keep it"}
+"""What a form does with what is filled in, by the group of its intervention; the others send it."""
 
 
 class Elsewhere(Static, can_focus=True):
@@ -44,6 +54,8 @@ class Form(ModalScreen[dict[str, str] | None]):
         Binding("escape", "dismiss(None)", "Leave", id="form.leave"),
         Binding("ctrl+s", "send", "Send", id="form.send", priority=True),
         Binding("ctrl+o", "outside", "$EDITOR", id="form.editor", priority=True),
+        Binding("pageup", "read(-1)", "Preview up", id="form.up"),
+        Binding("pagedown", "read(1)", "Preview down", id="form.down"),
     ]
     DEFAULT_CSS = """
     Form { align: center middle; }
@@ -52,6 +64,7 @@ class Form(ModalScreen[dict[str, str] | None]):
         background: $panel; padding: 1 2;
     }
     Form .title { text-style: bold; height: auto; margin-bottom: 1; }
+    Form .body { height: auto; scrollbar-size-vertical: 1; }
     Form .field { height: auto; margin-bottom: 1; }
     Form .field > .label { width: 22; height: auto; color: $text-muted; }
     Form Elsewhere { width: 1fr; height: auto; background: $surface; padding: 0 1; }
@@ -59,8 +72,8 @@ class Form(ModalScreen[dict[str, str] | None]):
     Form Input:focus { border: none; background: $cursor-line; }
     Form TextArea { height: 8; border: none; padding: 0 1; width: 1fr; }
     Form TextArea:focus { border: none; }
-    Form .preview { height: auto; max-height: 12; background: $surface; padding: 0 1; }
-    Form .keys { height: 1; margin-top: 1; color: $text-muted; }
+    Form .preview { height: auto; max-height: 12; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
+    Form .keys { height: auto; margin-top: 1; color: $text-muted; }
     """
 
     def __init__(self, session: Session, intervention: Intervention, cursor: str | None, draft: dict[str, str]) -> None:
@@ -72,32 +85,53 @@ class Form(ModalScreen[dict[str, str] | None]):
         self.place = next((field.default for field in self.fields if field.name == "in"), "")
 
     def compose(self) -> ComposeResult:
-        with Vertical():
-            found = "\nYour draft is still here." if self.draft else ""
-            yield Static(shown(self.intervention.about + found), classes="title")
-            for field in self.fields:
-                with Horizontal(classes="field"):
-                    yield Static(shown(field.label), classes="label")
-                    if field.kind == "choice":
-                        yield Choice(field.options, field.default, id=f"field-{field.name}")
-                    elif field.kind == "text":
-                        text, id = self.draft.get(field.name, field.default), f"field-{field.name}"
-                        yield TextArea(text, id=id, tab_behavior="focus") if len(text) <= IN_PLACE else Elsewhere(text, id=id)
-                    else:
-                        yield Input(field.default, id=f"field-{field.name}")
-            with VerticalScroll(classes="preview", can_focus=False):
-                yield Static(id="preview")
+        with Vertical(id="panel"):
+            with VerticalScroll(classes="body", can_focus=False):
+                found = "\nYour draft is still here." if self.draft else ""
+                yield Static(shown(self.intervention.about + found), classes="title")
+                for field in self.fields:
+                    with Horizontal(classes="field", id=f"row-{field.name}"):
+                        yield Static(shown(field.label), classes="label")
+                        if field.kind == "choice":
+                            yield Choice(field.options, field.default, id=f"field-{field.name}")
+                        elif field.kind == "text":
+                            text, id = self.draft.get(field.name, field.default), f"field-{field.name}"
+                            yield TextArea(text, id=id, tab_behavior="focus") if len(text) <= IN_PLACE else Elsewhere(text, id=id)
+                        else:
+                            yield Line(field.default, id=f"field-{field.name}")
+                with VerticalScroll(classes="preview", can_focus=False):
+                    yield Static(id="preview")
             long = any(field.kind == "text" for field in self.fields)
-            keys = (
-                "ctrl+s send · ctrl+o $EDITOR · escape leave" if long else "enter send · ←→ choose · tab next field · escape leave"
-            )
+            does = DOES.get(self.intervention.group, "send")
+            keys = f"ctrl+s {does} · ctrl+o $EDITOR" if long else f"enter {does} · ←→ choose · tab next field"
+            keys += " · escape leave"
             yield Static(shown(keys), classes="keys")
 
     def on_mount(self) -> None:
         first = next((field for field in self.fields if field.kind != "choice"), None) if len(self.fields) == 1 else None
         field = first or self.fields[0]
         self.query_one(f"#field-{field.name}").focus()
+        self._offer()
         self._preview()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """What is long gives way and scrolls, first the preview and then the fields: the line that says how to send stands always."""
+        panel, body, preview = self.query_one("#panel"), self.query_one(".body"), self.query_one(".preview")
+        edges = panel.styles.gutter.height + self.query_one(".keys").outer_size.height + 1
+        room = max(LEAST, self.size.height * 95 // 100 - edges)
+        others = sum(child.outer_size.height + child.styles.margin.bottom for child in body.children if child is not preview)
+        body.styles.max_height = room
+        preview.styles.max_height = max(LEAST, room - others)
+
+    def action_read(self, pages: int) -> None:
+        """Through the preview, and where all of it is in sight through the form."""
+        preview, body = self.query_one(".preview", VerticalScroll), self.query_one(".body", VerticalScroll)
+        view = preview if preview.max_scroll_y else body
+        body.scroll_to_widget(preview, animate=False)
+        view.scroll_relative(y=pages * max(1, view.size.height - 1), animate=False)
 
     def values(self) -> dict[str, str]:
         """What is filled in now."""
@@ -121,11 +155,25 @@ class Form(ModalScreen[dict[str, str] | None]):
             preview.update(shown(with_keys(reason.marked, getattr(self.app, "keymap", {})), "$tone-error"))
             return
         preview.update(shown(described(self.session, effect, values, self.cursor)))
+        self.call_after_refresh(self._fit)
 
-    def on_choice_changed(self) -> None:
+    def _field(self, widget: Widget) -> Field | None:
+        """The field that a widget is of."""
+        return next((field for field in self.fields if widget.id == f"field-{field.name}"), None)
+
+    def _offer(self) -> None:
+        """A choice that only helps to fill another field is there while it offers something."""
+        for field in self.fields:
+            if field.fills:
+                self.query_one(f"#row-{field.name}").display = any(value for value, _ in field.options)
+
+    def on_choice_changed(self, message: Choice.Changed) -> None:
         values = self.values()
         if (values.get("puzzle", ""), values.get("in", "")) != (self.puzzle, self.place):
             self._refit(values)
+        field = self._field(message.choice)
+        if field is not None and field.fills:
+            self.query_one(f"#field-{field.fills}", Input).value = message.choice.value
         self._preview()
 
     def _refit(self, values: dict[str, str]) -> None:
@@ -143,8 +191,14 @@ class Form(ModalScreen[dict[str, str] | None]):
                 with widget.prevent(Input.Changed):
                     widget.value = field.default
         self.fields = fields
+        self._offer()
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """What is typed chooses what it belongs to: an answer that is typed is not left out because another choice stood."""
+        field = self._field(message.input)
+        if field is not None and field.chooses is not None and message.value.strip() not in ("", field.default):
+            name, value = field.chooses
+            self.query_one(f"#field-{name}", Choice).choose(value)
         self._preview()
 
     def on_text_area_changed(self) -> None:

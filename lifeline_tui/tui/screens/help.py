@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from textual.binding import Binding
 
+from ...actions import Context, Intervention
 from ...core.nodes import Origin
+from ...core.state import State
 from ...interventions import TABLE
 from ..blocks import Block
 from ..glyphs import Glyphs
@@ -15,10 +17,18 @@ from ..keys import key_name, key_of
 GROUPS = {
     "step": "Going on",
     "feedback": "Telling it something (queued, sent with the next turn)",
-    "probe": "Asking it something (in a fork unless you say otherwise)",
+    "probe": "Asking it something",
     "tree": "Changing history (always beside, never over)",
     "notes": "Notes of your own (the subject never sees them)",
 }
+
+
+def _place(entry: Intervention) -> str:
+    """Where a question goes unless the operator says otherwise."""
+    places = [field.default for field in entry.fields(State(), Context({})) if field.name == "in"]
+    return {"fork": " In a fork, unless you say otherwise.", "trunk": " On this branch, unless you say otherwise."}.get(
+        places[0] if places else "", ""
+    )
 
 
 def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
@@ -28,7 +38,9 @@ def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
     made = []
     for group, title in GROUPS.items():
         lines = [
-            f"{key_of(name, keymap):>8}  {entry.label}: {entry.about}" for name, entry in TABLE.items() if entry.group == group
+            f"{key_of(name, keymap):>8}  {entry.label}: {entry.about}{_place(entry)}"
+            for name, entry in TABLE.items()
+            if entry.group == group
         ]
         made.append(Block(group, Origin.OPERATOR, title, "\n".join(lines)))
     rest = [
@@ -36,6 +48,7 @@ def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
         for binding in RunScreen.BINDINGS
         if isinstance(binding, Binding) and binding.id not in TABLE
     ]
+    rest += ["  up, down  a turn; pageup, pagedown a page; home, end the first and the last"]
     rest += ["  ctrl+p  command palette", "  ctrl+z  suspend; fg comes back", "  ctrl+q  quit; everything is saved already"]
     made.append(Block("look", Origin.OPERATOR, "Looking and moving", "\n".join(rest)))
     writers = "\n".join(f"{glyphs.origin[origin]}  {origin}" for origin in Origin)

@@ -17,6 +17,8 @@ from textual.widgets.option_list import Option
 from ...config import bad_address
 from ...models import Offer, local_offers, offers
 from ..show import shown, shown_line
+from ..widgets.line import Line
+from ..widgets.menu import Menu
 
 if TYPE_CHECKING:
     from ..app import LifelineApp
@@ -35,7 +37,7 @@ class ModelScreen(ModalScreen[tuple[str, str] | None]):
     ModelScreen OptionList:focus { border: none; }
     ModelScreen Input { height: 1; border: none; background: $surface; padding: 0 1; }
     ModelScreen Input:focus { border: none; background: $cursor-line; }
-    ModelScreen .label { color: $text-muted; margin-top: 1; height: 1; }
+    ModelScreen .label { color: $text-muted; margin-top: 1; height: auto; }
     ModelScreen .title { text-style: bold; margin-bottom: 1; }
     """
 
@@ -49,11 +51,11 @@ class ModelScreen(ModalScreen[tuple[str, str] | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(shown("Which model is the subject?"), classes="title")
-            yield OptionList(markup=False)
+            yield Menu()
             yield Static(shown("or type a litellm name (provider/model) or an alias of your config"), classes="label")
-            yield Input(id="name", placeholder="openai/my-model")
+            yield Line(id="name", placeholder="openai/my-model")
             yield Static(shown("API base, for a server of your own (keys come from the environment alone)"), classes="label")
-            yield Input(id="base", placeholder="http://127.0.0.1:8000/v1")
+            yield Line(id="base", placeholder="http://127.0.0.1:8000/v1")
 
     def on_mount(self) -> None:
         self.fill(offers(self.app.config.models))

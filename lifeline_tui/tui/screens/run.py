@@ -296,10 +296,21 @@ class RunScreen(Screen[None]):
             self.notify(self.keyed(reason), title=entry.label, severity="warning")
             return
         fields = entry.fields(*self.session.seen(name, None, cursor))
-        if fields and name not in AT_ONCE:
+        if name == "autoplay" and not self.session.subject.simulated and self.session.id not in self.app.agreed:
+            self.agree()
+        elif fields and name not in AT_ONCE:
             self.ask(name, cursor)
         else:
             self.carry_out(name, {}, cursor)
+
+    @work
+    async def agree(self) -> None:
+        """Asks once a session before the plan is run on a model that may cost money."""
+        from .confirm import Confirm, calls_ahead
+
+        if await self.app.push_screen_wait(Confirm(calls_ahead(self.session), "starts it")):
+            self.app.agreed.add(self.session.id)
+            self.carry_out("autoplay", {}, None)
 
     @work(group="form")
     async def ask(self, name: str, cursor: str | None) -> None:

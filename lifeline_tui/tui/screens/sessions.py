@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -19,6 +20,8 @@ from ...store import Hit, Reader, StoreError
 from ...store import Session as Row
 from ..glyphs import Glyphs
 from ..show import shown, shown_line
+from ..widgets.line import Line
+from ..widgets.menu import Menu
 
 if TYPE_CHECKING:
     from ..app import LifelineApp
@@ -55,16 +58,36 @@ class SessionsScreen(Screen[None]):
     app: LifelineApp
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="search in everything that was said", id="search")
+        yield Line(placeholder="search in everything that was said", id="search")
         yield Static(id="empty")
-        yield OptionList(markup=False)
-        yield Static(shown("enter resume · / search · r rename · h hide · a hidden too · escape leave"), id="keys")
+        yield Menu()
+        yield Static(id="keys")
 
     def on_mount(self) -> None:
         self.hidden_too = False
         self.renaming = ""
-        self.query_one(OptionList).focus()
+        self.opening = False
+        self.hits: dict[str, Hit] = {}
+        """Each hit by the id of its line."""
+        self.listed: str | None = None
+        """The words whose hits are in the list; None until something is."""
+        self.query_one("#search", Input).focus()
         self.load()
+
+    def on_descendant_focus(self) -> None:
+        """What the keys do now: in the field every letter is text."""
+        if self.renaming:
+            keys = "enter rename · escape leave it as it is"
+        elif self.query_one("#search", Input).has_focus:
+            keys = "type to search · enter open · down into the list (rename, hide) · escape leave"
+        else:
+            keys = "enter open · / search · r rename · h hide · a hidden too · escape leave"
+        self.query_one("#keys", Static).update(shown(keys))
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "down" and self.query_one("#search", Input).has_focus and not self.renaming:
+            event.stop()
+            self.set_focus(self.query_one(OptionList))
 
     @work(exclusive=True, group="load")
     async def load(self) -> None:
@@ -75,14 +98,18 @@ class SessionsScreen(Screen[None]):
             self.notify(str(error), severity="error", timeout=15)
             return
         menu = self.query_one(OptionList)
-        at = menu.highlighted or 0
+        at = menu.highlighted or 0 if self.listed == words else 0
         menu.clear_options()
         menu.add_options(options)
+        waited, self.listed = self.listed is None, words
         empty = self.query_one("#empty", Static)
         empty.display = not options
         empty.update(shown(f"Nothing with {words!r} in it." if words else "No sessions yet: escape, then enter starts one."))
         if options:
             menu.highlighted = min(at, len(options) - 1)
+            if waited and self.opening:
+                self._open()
+        self.opening = False
 
     def _rows(self) -> list[Option]:
         return [
@@ -103,6 +130,8 @@ class SessionsScreen(Screen[None]):
         with Reader(self.app.db) as store:
             rows = {row.id: row for row in store.sessions(include_hidden=True)}
             writers = _writers(store, hits)
+        kept = [(n, hit) for n, hit in enumerate(hits) if hit.session in rows]
+        self.hits = {f"{hit.session}:{int(rows[hit.session].hidden)}:{n}": hit for n, hit in kept}
         return [
             Option(
                 Content.assemble(
@@ -113,8 +142,7 @@ class SessionsScreen(Screen[None]):
                 ),
                 id=f"{hit.session}:{int(rows[hit.session].hidden)}:{n}",
             )
-            for n, hit in enumerate(hits)
-            if hit.session in rows
+            for n, hit in kept
         ]
 
     @property
@@ -131,21 +159,29 @@ class SessionsScreen(Screen[None]):
         return id, hidden == "1"
 
     def on_option_list_option_selected(self) -> None:
-        if self.chosen:
-            self.app.resume(self.chosen[0])
+        self._open()
+
+    def _open(self) -> None:
+        """Opens the session under the cursor; from a hit, at the turn that it is in."""
+        menu = self.query_one(OptionList)
+        if self.chosen and menu.highlighted is not None:
+            hit = self.hits.get(menu.get_option_at_index(menu.highlighted).id or "")
+            word = re.search("«(.+?)»", hit.snippet) if hit is not None else None
+            self.app.resume(self.chosen[0], hit.node if hit is not None else "", word[1] if word is not None else "")
 
     def action_leave(self) -> None:
-        if self.renaming or self.query_one("#search", Input).has_focus:
+        if self.renaming or self.query_one("#search", Input).value:
             self._search_again()
         else:
             self.dismiss()
 
     def _search_again(self) -> None:
-        self.renaming = ""
+        """All sessions again; the cursor is in the list after a renaming, else in the field."""
         search = self.query_one("#search", Input)
+        (self.query_one(OptionList) if self.renaming else search).focus()
+        self.renaming = ""
         search.value = ""
         search.placeholder = "search in everything that was said"
-        self.query_one(OptionList).focus()
         self.load()
 
     def action_search(self) -> None:
@@ -164,11 +200,16 @@ class SessionsScreen(Screen[None]):
 
     def on_input_changed(self) -> None:
         if not self.renaming:
+            self.listed = None
             self.load()
 
     async def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Opens what is listed first for these words, once it is listed."""
         if not self.renaming:
-            self.query_one(OptionList).focus()
+            if self.listed is None:
+                self.opening = True
+            else:
+                self._open()
             return
         if message.value.strip():
             await self._write(self.app.lab.rename(self.renaming, message.value), self.renaming)

@@ -21,6 +21,7 @@ from textual.widgets.option_list import Option
 from ...loading import BadFile, resources
 from ...subjects.names import simulated
 from ..show import shown, shown_line
+from ..widgets.menu import Menu
 
 if TYPE_CHECKING:
     from ...store import Session as Row
@@ -81,8 +82,9 @@ class StartScreen(Screen[None]):
         """`covered`: a session opens over it at once, so nothing of it is made until it is seen."""
         super().__init__()
         self.covered = covered
+        self.stand = ""
+        """The line of the session that was just left, until the cursor is on it."""
         self.abouts: dict[str, str] = {}
-        self._pointed: tuple[str, int | None] = ("", None)
 
     def compose(self) -> ComposeResult:
         if self.covered:
@@ -90,7 +92,7 @@ class StartScreen(Screen[None]):
         with Vertical():
             yield Static(shown("lifeline"), id="title")
             yield Static(shown(ABOUT), id="about")
-            yield OptionList(id="menu", markup=False)
+            yield Menu(id="menu")
             yield Static(id="words")
             yield Static(shown("enter choose · m model · t tour · / sessions · ? help · q quit"), id="keys")
 
@@ -109,6 +111,8 @@ class StartScreen(Screen[None]):
     async def on_screen_resume(self) -> None:
         if self.covered and self.app.session is not None:
             await self.uncover()
+        self.stand = f"open:{self.app.last_session}" if self.app.last_session else ""
+        self.app.last_session = ""
         self.set_timer(SETTLED, self.load)
 
     async def uncover(self) -> None:
@@ -145,10 +149,8 @@ class StartScreen(Screen[None]):
         menu = self.query_one(OptionList)
         at = menu.highlighted
         was = menu.get_option_at_index(at).id if at is not None else f"plan:{FIRST}"
-        if sessions and self._pointed[1] == at:  # the operator has not moved it meanwhile
-            was = self._pointed[0] or was
-        if sessions:
-            self._pointed = "", None
+        if self.stand in [f"open:{id}" for id, _, _ in sessions]:
+            was, self.stand = self.stand, ""
         menu.clear_options()
         if sessions:
             menu.add_option(_heading("CONTINUE"))
@@ -156,21 +158,19 @@ class StartScreen(Screen[None]):
         menu.add_option(_heading("NEW SESSION"))
         menu.add_options(Option(_line(name, self.abouts.get(name, "")), id=f"plan:{name}") for name in _plans())
         menu.add_option(_heading("OR"))
-        menu.add_option(Option(_line("model", f"{'SIMULATED ' if simulated(self.app.model) else ''}{self.app.model}"), id="model"))
+        menu.add_option(Option(_line("model", _model(self.app.model, self.app.api_base)), id="model"))
+        for number, used in enumerate(self.app.recent.used):
+            if (used.model, used.api_base) != (self.app.model, self.app.api_base):
+                menu.add_option(Option(_line("  used before", _model(used.model, used.api_base)), id=f"recent:{number}"))
         menu.add_option(Option(_line("tour", "two puppets side by side, recorded"), id="tour"))
         menu.add_option(Option(_line("sessions", "search, resume, rename, hide"), id="sessions"))
         ids = [option.id for option in menu.options]
         menu.highlighted = ids.index(was) if was in ids else ids.index(f"plan:{FIRST}") if f"plan:{FIRST}" in ids else 1
         self.words()
 
-    def point(self, id: str) -> None:
-        """The cursor goes to that line, now or as soon as it is there."""
-        for menu in self.query(OptionList):
-            ids = [option.id for option in menu.options]
-            if id in ids:
-                menu.highlighted = ids.index(id)
-            else:
-                self._pointed = id, menu.highlighted
+    def on_key(self) -> None:
+        """Whoever has begun to move is left where they are."""
+        self.stand = ""
 
     def words(self) -> None:
         """What the highlighted line will do."""
@@ -182,6 +182,7 @@ class StartScreen(Screen[None]):
             "open": "Goes on where you left it: every turn, branch and queued feedback is there.",
             "plan": f"Starts {name} on {puppet}{self.app.model}. Then n sends the first puzzle.",
             "model": "Puppets need nothing. A hosted model needs its key in the environment, a local one a server on a port.",
+            "recent": "Makes this the model of new sessions, served where it was before.",
             "tour": "A recording of sim/anxious and sim/rational on the same puzzles. Both are puppets.",
             "sessions": f"All that is in {self.app.db}.",
         }.get(kind, "")
@@ -199,6 +200,9 @@ class StartScreen(Screen[None]):
             self.app.resume(name)
         elif kind == "model":
             self.action_model()
+        elif kind == "recent":
+            used = self.app.recent.used[int(name)]
+            self._use(used.model, used.api_base)
         elif kind == "tour":
             self.app.action_tour()
         else:
@@ -210,8 +214,11 @@ class StartScreen(Screen[None]):
 
         chosen = await self.app.push_screen_wait(ModelScreen(self.app.model))
         if chosen is not None:
-            self.app.model, self.app.api_base = chosen
-            self.load()
+            self._use(*chosen)
+
+    def _use(self, model: str, api_base: str) -> None:
+        self.app.choose_model(model, api_base)
+        self.load()
 
 
 def _plans() -> list[str]:
@@ -230,6 +237,11 @@ def _plan_abouts() -> dict[str, str]:
         except BadFile as error:
             abouts[name] = f"{UNUSABLE}: {error}"
     return abouts
+
+
+def _model(name: str, api_base: str) -> str:
+    """A model, where it is served, and before both that it is none."""
+    return f"{'SIMULATED ' if simulated(name) else ''}{name}{f' at {api_base}' if api_base else ''}"
 
 
 def _heading(text: str) -> Option:

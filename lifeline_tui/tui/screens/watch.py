@@ -44,6 +44,7 @@ class WatchScreen(Screen[None]):
         Binding("escape,q", "app.home", "Leave", show=False, id="watch.leave"),
         Binding("enter", "take", "Go on with it", show=False, id="watch.take", priority=True),
         Binding("ctrl+y", "copy", "Copy", show=False, id="watch.copy"),
+        Binding("slash", "app.find", "Search", show=False, id="watch.search"),
         Binding("question_mark", "app.help", "Help", show=False, id="watch.help"),
     ]
     DEFAULT_CSS = """

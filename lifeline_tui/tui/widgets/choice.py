@@ -22,12 +22,16 @@ class Choice(Widget, can_focus=True):
     ]
     DEFAULT_CSS = """
     Choice { height: 1; width: 1fr; background: $surface; padding: 0 1; }
-    Choice:focus { background: $cursor-line; text-style: bold; }
+    Choice:focus { background: $cursor-line; text-style: $block-cursor-text-style; }
     """
     place: reactive[int] = reactive(0)
 
     class Changed(Message):
         """Another option was chosen."""
+
+        def __init__(self, choice: Choice) -> None:
+            super().__init__()
+            self.choice = choice
 
     def __init__(self, options: tuple[tuple[str, str], ...], value: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -40,6 +44,10 @@ class Choice(Widget, can_focus=True):
         self.set_reactive(Choice.place, values.index(value) if value in values else 0)
         self.refresh()
 
+    def choose(self, value: str) -> None:
+        """Turns to the option of that value, where there is one."""
+        self.place = next((place for place, (each, _) in enumerate(self.options) if each == value), self.place)
+
     @property
     def value(self) -> str:
         return self.options[self.place][0] if self.options else ""
@@ -48,10 +56,11 @@ class Choice(Widget, can_focus=True):
         label = self.options[self.place][1] if self.options else "nothing to choose"
         count = f"  {self.place + 1}/{len(self.options)}" if len(self.options) > 1 else ""
         room = max(8, self.size.width - len(count) - 4)
-        return Content.assemble(shown_line("‹ ", "dim"), shown_line(label, "", room), shown_line(f" ›{count}", "dim"))
+        label_ = shown_line(label, "", 300).truncate(room, ellipsis=True)
+        return Content.assemble(shown_line("‹ ", "dim"), label_, shown_line(f" ›{count}", "dim"))
 
     def watch_place(self) -> None:
-        self.post_message(self.Changed())
+        self.post_message(self.Changed(self))
 
     def action_turn(self, step: int) -> None:
         if self.options:

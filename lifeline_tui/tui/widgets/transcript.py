@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -42,8 +42,10 @@ class Transcript(ScrollView, can_focus=True):
 
     ALLOW_SELECT = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "cursor(1)", "Next block", show=False, id="transcript.next"),
+        Binding("down", "cursor(1)", "Next block", show=False, id="transcript.next"),
         Binding("up", "cursor(-1)", "Previous block", show=False, id="transcript.previous"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="transcript.page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="transcript.page-down"),
         Binding("home", "jump(False)", "First block", show=False, id="transcript.first"),
         Binding("end", "jump(True)", "Last block", show=False, id="transcript.last"),
     ]
@@ -210,6 +212,10 @@ class Transcript(ScrollView, can_focus=True):
         if repaint:
             self.refresh()
 
+    def _scroll_to(self, x: float | None = None, y: float | None = None, *, animate: bool = True, **options: Any) -> bool:
+        """Never animated: each step of an animation lays out what came into view and scrolls again, which would end the animation."""
+        return super()._scroll_to(x, y, animate=False, **options)
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         if self._bar_stands:
             self.refresh()
@@ -246,6 +252,19 @@ class Transcript(ScrollView, can_focus=True):
             self.scroll_to(y=max(self.scroll_offset.y - page // 2, top), animate=False)
         else:
             self.move_cursor(self.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        """A page on or back, one line of the old one kept; the cursor comes along, so that no key acts on a turn out of sight."""
+        column, page = self._column, self.size.height
+        if not column.blocks:
+            return
+        self.scroll_to(y=self.scroll_offset.y + step * max(1, page - 1), animate=False)
+        y = self.scroll_offset.y
+        first, last = column.at(y), column.at(min(y + page, column.height) - 1)
+        if y >= self.max_scroll_y:
+            self.cursor = len(column.blocks) - 1
+        elif not first <= self.cursor <= last:
+            self.cursor = min(last, first + (column.top(first) < y))
 
     def action_jump(self, to_end: bool) -> None:
         self.move_cursor(len(self._column.blocks) - 1 if to_end else 0)
@@ -325,12 +344,12 @@ class Transcript(ScrollView, can_focus=True):
         gutter = Segment(f"{bar} ", writer)
         if row == 0:
             glyph = glyphs.origin.get(block.origin, "?")
-            name = Segment(f"{glyph} {visible_line(block.heading, 60)}", writer + Style(bold=True))
+            room = max(1, self.scrollable_content_region.width - GUTTER)
+            name = _cut(f"{glyph} {visible_line(block.heading, 60)}", room - bool(block.tags))
             tags = "".join(f" {glyphs.dot} {visible_line(tag, 60)}" for tag in block.tags)
-            room = self.scrollable_content_region.width - gutter.cell_length - name.cell_length
-            if cell_len(tags) > room > len(glyphs.more):
-                tags = set_cell_size(tags, room - len(glyphs.more)) + glyphs.more
-            return Strip([gutter, name, Segment(tags, self._style(here, block.tone or "quiet"))])
+            tags = _cut(tags, room - cell_len(name))
+            look = self._style(here, block.tone or "quiet")
+            return Strip([gutter, Segment(name, writer + Style(bold=True)), Segment(tags, look)])
         if row > len(flow.lines):
             note = f"{glyphs.more} {flow.cut:,} more characters are not shown here"
             return Strip([gutter, Segment(note, self._style(here, "quiet"))])
@@ -362,3 +381,8 @@ class Transcript(ScrollView, can_focus=True):
             if 0 <= row < len(drawn) and (span := selection.get_span(y)) is not None:
                 lines.append(drawn[row][span[0] : None if span[1] == -1 else span[1]])
         return "\n".join(lines), "\n"
+
+
+def _cut(text: str, room: int) -> str:
+    """`text` in at most `room` cells, with a sign where it is cut: `right: 20` is never read as `right: 2`."""
+    return text if cell_len(text) <= room else f"{set_cell_size(text, room - 1)}…" if room > 0 else ""

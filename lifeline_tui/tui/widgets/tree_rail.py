@@ -25,7 +25,7 @@ class TreeRail(ScrollView, can_focus=True):
     """A list of rows with a cursor, which starts on the current one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "cursor(1)", "Down", show=False, id="tree.down"),
+        Binding("down", "cursor(1)", "Down", show=False, id="tree.down"),
         Binding("up", "cursor(-1)", "Up", show=False, id="tree.up"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="tree.page_down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="tree.page_up"),
