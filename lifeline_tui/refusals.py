@@ -46,6 +46,8 @@ def tellable(state: State, context: Context) -> str | None:
     attempt = attempt_in(state, {}, context)
     if attempt is None:
         return "No puzzle has been posed yet."
+    if attempt.failed:
+        return "That call failed, so there is no reply to tell anything about: {key:regenerate} asks again."
     if not may(attempt.phase, Event.TELL):
         return "That reply both answers and skips: say which with {key:grade} first."
     return None

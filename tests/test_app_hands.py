@@ -164,7 +164,7 @@ async def test_what_was_done_is_taken_back_in_order_and_done_again(tmp_path: Pat
         assert "bookmarked" not in drawn(app)
         assert len(session.tree) == nodes, "all stays in the tree"
         assert sum(map(len, session.tree.notes.values())) == notes + 3, "and so does all that was said"
-        await press(pilot, *"xx")
+        await press(pilot, "ctrl+d", "ctrl+d")
         assert session.tip == tip, "the same turns"
         await press(pilot, *"xxx")
         assert {tag for block in transcript(app).blocks for tag in block.tags} >= {"bookmarked", "label W3"}
@@ -300,7 +300,7 @@ class Slow:
 
 async def test_keys_wait_while_a_session_opens_and_are_done_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow(monkeypatch)
-    model = script(tmp_path, f'- "{ANSWER}"\n')
+    model = script(tmp_path, f'- "{ANSWER}"\n- "{ANSWER}"\n')
     async with running(tmp_path, model=model) as (app, pilot):
         await pilot.press("enter")
         await slow.asked.wait()
