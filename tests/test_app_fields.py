@@ -136,7 +136,7 @@ async def test_the_choice_with_the_focus_is_seen_without_colour(tmp_path: Path) 
 
 async def test_help_says_of_each_question_where_it_goes(tmp_path: Path) -> None:
     text = "\n".join(block.text for block in help_blocks({}, UNICODE))
-    assert "w  workings: Ask for its working on a puzzle. In a fork, unless" in text
+    assert "w  workings: Ask for the working of a puzzle, or for the derivation of its shown key. In a fork, unless" in text
     assert "i  write: Write a turn of your own; queued feedback goes first. On this branch, unless" in text
 
 

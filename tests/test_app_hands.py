@@ -166,10 +166,10 @@ async def test_what_was_done_is_taken_back_in_order_and_done_again(tmp_path: Pat
         assert sum(map(len, session.tree.notes.values())) == notes + 3, "and so does all that was said"
         await press(pilot, "ctrl+d", "ctrl+d")
         assert session.tip == tip, "the same turns"
-        await press(pilot, *"xxx")
+        await press(pilot, *["ctrl+d"] * 3)
         assert {tag for block in transcript(app).blocks for tag in block.tags} >= {"bookmarked", "label W3"}
         assert [block.text for block in transcript(app).blocks if block.heading == "note"] == ["odd"]
-        await press(pilot, *"xxx")
+        await press(pilot, *["ctrl+d"] * 3)
         assert (session.branch, session.tip) == ("fork", fork)
         assert "Nothing to redo" in (session.refusal("redo") or "")
 
