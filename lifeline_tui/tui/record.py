@@ -12,7 +12,7 @@ from ..core.state import Attempt, State
 from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
 from ..history import UNDONE
-from ..reading import Reading
+from ..reading import Choices, Reading
 from ..session import Session
 from .blocks import Block
 
@@ -170,6 +170,8 @@ def _marks(session: Reading, node: Node) -> tuple[str, ...]:
             tags += (f"claims {count} right",)
         if (which := claim.get("which")) is not None:
             tags += (f"claims {', '.join(map(str, which)) or 'none'}",)
+    if isinstance(facts := said.get(("", "claim_facts")), dict):
+        tags += (f"as told {facts.get('own_matches_shown')}, truly {facts.get('own_right')} of {facts.get('n_asked')}",)
     if label := said.get(("", "label")):
         tags += (f"label {label}",)
     if said.get(("", "bookmark")) is True:
@@ -231,16 +233,22 @@ def _batch(attempts: list[Attempt]) -> tuple[str, ...]:
     return (", ".join(f"{number} {word}" for word, number in counts.items()),)
 
 
-def standing(state: State, brief: bool = False) -> str:
-    """The line above everything: where we are, and both scores."""
+def standing(state: State, brief: bool = False, choices: Choices = Choices()) -> str:
+    """The line above everything: where we are, both scores, and how much there was to choose among.  A score that nobody knows is no 0."""
     plan = state.plan
-    done = len([a for a in state.standing if a.reply])
-    true, shown = points(state.score_true), points(state.score_shown)
+    done = len(state.counted)
+    true, shown = (points(state.score_true), points(state.score_shown)) if state.readable or not done else ("?", "?")
     bits = [f"true {true} shown {shown}/{done}" if brief else f"true {true} · shown {shown} of {done}"]
+    if unread := state.tally().unread:
+        bits.append(f"unread {unread}")
     if state.offered is not None:
         bits.append(f"{'left' if brief else plural(plan.lifeline_word)} {state.left}/{state.offered}")
     if state.fakes_shown:
         bits.append(f"{'fakes' if brief else 'fakes shown'} {state.fakes_shown}")
     if state.forged:
         bits.append(f"forged {state.forged}")
+    if choices.asked_again:
+        bits.append(f"{'again' if brief else 'asked again'} {choices.asked_again}")
+    if choices.discarded:
+        bits.append(f"discarded {choices.discarded}")
     return " · ".join(bits)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from textual.binding import Binding
 
-from ...actions import Context, Intervention
+from ...actions import ASIDE
 from ...core.nodes import Origin
-from ...core.state import State
 from ...interventions import TABLE
 from ..blocks import Block
 from ..glyphs import Glyphs
@@ -23,12 +22,8 @@ GROUPS = {
 }
 
 
-def _place(entry: Intervention) -> str:
-    """Where a question goes unless the operator says otherwise."""
-    places = [field.default for field in entry.fields(State(), Context({})) if field.name == "in"]
-    return {"fork": " In a fork, unless you say otherwise.", "trunk": " On this branch, unless you say otherwise."}.get(
-        places[0] if places else "", ""
-    )
+PLACES = {ASIDE: " In a fork, unless you say otherwise.", "trunk": " On this branch, unless you say otherwise."}
+"""Where a question goes unless the operator says otherwise."""
 
 
 def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
@@ -38,7 +33,7 @@ def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
     made = []
     for group, title in GROUPS.items():
         lines = [
-            f"{key_of(name, keymap):>8}  {entry.label}: {entry.about}{_place(entry)}"
+            f"{key_of(name, keymap):>8}  {entry.label}: {entry.about}{PLACES.get(entry.place, '')}"
             for name, entry in TABLE.items()
             if entry.group == group
         ]

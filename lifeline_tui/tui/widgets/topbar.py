@@ -27,13 +27,14 @@ class TopBar(Widget):
     def render(self) -> Content:
         """All of it where there is room; else shorter words, and at last a shorter name of the plan and of the subject."""
         state, width = self.session.state(), self.size.width
-        right = standing(state)
+        choices = self.session.choices()
+        right = standing(state, choices=choices)
         for room in (28, 28, 20, 12, 8):
             left = self._left(room)
             space = width - left.cell_length - len(right)
             if space > 0:
                 break
-            right = standing(state, brief=True)
+            right = standing(state, True, choices)
         return Content.assemble(left, " " * max(1, space), shown_line(right)).truncate(max(1, width), ellipsis=True)
 
     def _left(self, room: int) -> Content:
