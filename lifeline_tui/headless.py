@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .actions import Refusal
+from .actions import Refusal, named
 from .calling import Change, PassedOver, Waiting
 from .cli_terms import complain, say_line
 from .core.judge import judge
@@ -20,12 +20,12 @@ from .core.transcript import call_digest
 from .core.tree import Tree
 from .exporters.session_jsonl import branch_data, node_data, note_data
 from .lab import Lab
-from .reading import MAIN
 from .script import Ended, broken
 from .session import Session
 from .store import Reader, StoreError
 from .store import Session as Row
 from .subjects.protocol import Capabilities, Deadlines, Delta, End, Request, Retry
+from .trunks import home
 
 
 async def run_plan(
@@ -95,8 +95,10 @@ async def resume_run(lab: Lab, name: str, *, api_base: str) -> dict[str, Any]:
     try:
         session = await lab.open(name, api_base=api_base, hands=False, listen=_heard)
         try:
-            if session.branch != MAIN and MAIN in session.branches:
-                await session.go(MAIN)
+            if session.trunk != home(
+                session
+            ):  # a branch made by hand was left in view; a probe's fork is gone on with where it broke
+                await session.go(home(session))
             return await _played(session, first=True)
         finally:
             await session.close()
@@ -109,7 +111,7 @@ def _heard(change: Change) -> None:
         case Waiting():
             say_line(f"retry {change.retry.attempt} in {change.retry.wait:.1f} s: {change.retry.why}")
         case PassedOver():
-            say_line(change.why)
+            say_line(named(change.why))
 
 
 async def _played(session: Session, *, first: bool) -> dict[str, Any]:
@@ -198,12 +200,12 @@ def summary(session: Session, ended: Ended) -> dict[str, Any]:
 
     A score is null where nothing could be read: 0 would say what nobody knows.  `asked_again` and `discarded` count the replies among
     which somebody chose, in the whole session; `left_out` says what of the plan was not done."""
-    state = session.state()
+    state = session.state(session.branches[session.trunk])
     tally = asdict(state.tally())
     unread = tally.pop("unread")
     return {
         "session": session.id,
-        "branch": session.branch,
+        "branch": session.trunk,
         "plan": state.plan.name,
         "model": session.subject.name,
         "seed": state.root.seed,

@@ -25,7 +25,10 @@ MOST = 50
 UNDONE = "undone"
 """The version of an operator's remark that says what the machine had said: the machine's reading counts again."""
 
-NOTHING: dict[str, Any] = {"bookmark": False, "label": "", "note": "", "flags": []}
+NOTHING: dict[str, Any] = {
+    **{"bookmark": False, "label": "", "note": "", "flags": [], "agrees": {}},
+    **{"action": "unparsed", "grade": "ungradable"},
+}
 """What says of a field that nothing is said, where that is not null."""
 
 Place = tuple[str, str]
@@ -68,10 +71,6 @@ class Done:
     waited: tuple[Waited, ...] = ()
     said: tuple[Said, ...] = ()
 
-    @property
-    def grows(self) -> bool:
-        return self.left is not None
-
 
 class History:
     """What was done, and what of it was taken back, each the last one last."""
@@ -106,12 +105,11 @@ class History:
         self._written = True
         return {"history": {name: [_data(each) for each in getattr(self, name)] for name in ("done", "undone")}}
 
-    def recall(self, kept: object) -> None:
+    def recall(self, kept: Any) -> None:
         """Takes up what was kept, or nothing where that makes no sense: a notebook may be another's."""
         try:
-            assert isinstance(kept, dict)
             self.done, self.undone = ([_done(each) for each in kept[name]][-MOST:] for name in ("done", "undone"))
-        except (AssertionError, TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
             self.done, self.undone = [], []
 
 
@@ -196,6 +194,8 @@ def said(tree: Tree, remarks: Sequence[Remark]) -> tuple[Said, ...]:
     """What each remark changes."""
     found = []
     for remark in remarks:
+        if remark.field == "attempt":
+            continue  # what was the case stays so; that nothing was read of it is said by the other fields
         note = in_force(tree.notes.get(remark.node, ())).get((remark.puzzle or "", remark.field))
         own = note is not None and note.by == "operator"
         value = note.value if note is not None else NOTHING.get(remark.field)

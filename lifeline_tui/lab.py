@@ -21,13 +21,14 @@ from .core.schedule import outcomes
 from .core.wording import Templates
 from .interventions import scriptable
 from .models import Models
-from .reading import MAIN, Reading
+from .reading import Reading
 from .session import Session, create, judge_unanswered, resume
 from .store import BadReference, Hit, Reader, Store
 from .store import Session as Row
 from .subjects.protocol import Deadlines, Subject
 from .subjects.withheld import Withheld
 from .templates import load_templates
+from .trunks import home
 
 PROVIDER = "provider"
 """What to say in place of an API base for the provider's own service."""
@@ -103,8 +104,8 @@ class Lab:
         store = self.writer.store
         row = await self.writer(store.session, plan.feedback.to)
         tree, branches = await self.writer(store.tree, row.id)
-        record = Reading(tree, branches, MAIN if MAIN in branches else next(iter(branches), MAIN))
-        found = outcomes(record.state()) if branches else {}
+        record = Reading(tree, branches)
+        found = outcomes(record.state(branches[home(record)])) if branches else {}
         if not found:
             raise BadReference(f"Session {row.id} has no outcome to be yoked to: none of its answers was told of or graded.")
         return found

@@ -16,8 +16,8 @@ MAIN = "main"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Replies to puzzles among which somebody chose: `asked_again` are those beside another to the same turn, `discarded` those that
-    no branch holds any more, whether asked again or taken back."""
+    """Replies to puzzles of which the operator kept others: `asked_again` counts those beside another reply to the same turn, `discarded`
+    those that no branch holds any more, because they were asked again or taken back."""
 
     asked_again: int = 0
     discarded: int = 0

@@ -59,7 +59,9 @@ async def play(session: Session, paused: Callable[[], bool]) -> Ended:
         why = f"{unread} replies in a row could not be read" if unread > 1 else "a reply could not be read"
         left_out.append(f"the rest of the plan: {why}")
         session.listen(
-            PassedOver(f"Paused: {why}. Read one by hand (override) or ask again; played again, the plan goes on from here.")
+            PassedOver(
+                f"Paused: {why}. {{key:grade}} reads one by hand, {{key:regenerate}} asks again; played again, the plan goes on from here."
+            )
         )
         return True
 

@@ -20,7 +20,7 @@ from .actions import ASIDE, Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
 from .core.chance import derive
 from .core.grading import GRADER_VERSION, same
-from .core.judge import judge, told_remarks
+from .core.judge import agreement_remarks, judge, told_remarks
 from .core.nodes import (
     Annotation,
     Assistant,
@@ -53,7 +53,7 @@ from .importers.fitting import check_body
 from .interventions import TABLE, scriptable, where
 from .reading import MAIN, Reading
 from .store import BadReference, Draft, Reader, Store, StoreError, Unkept
-from .subjects.protocol import Capabilities, Deadlines, Request, Subject
+from .subjects.protocol import Capabilities, Deadlines, Request, Subject, SubjectError
 from .trunks import trunk_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Session(Reading):
         self._capabilities: Capabilities | None = None
         self._paused = False
         self._playing: asyncio.Event | None = None
-        self.outcome: Any = None
+        self.outcome: Ended | None = None
         """How the last run of the plan ended."""
         self._working = False
         self._idle = asyncio.Event()
@@ -408,7 +408,7 @@ class Session(Reading):
         if effect.turn:
             user = User(effect.turn)
             bodies.append(user)
-            remarks += told_remarks(user, branch)
+            remarks += told_remarks(user, branch) + agreement_remarks(self.state(parent), user)
         if effect.forged is not None:
             bodies.append(effect.forged)
             remarks += judge(self.state(parent), effect.forged, None, branch)
@@ -583,7 +583,11 @@ class Session(Reading):
         self._playing = asyncio.Event()
         try:
             await self._ran("started")
-            ended = await play(self, lambda: self._paused)
+            try:
+                ended = await play(self, lambda: self._paused)
+            except (Refusal, SubjectError) as why:
+                await self._ran("partial", left_out=[f"the rest of the plan: {why}"])
+                raise
             await self._ran(ended.status, left_out=list(ended.left_out))
             return ended
         finally:
@@ -593,7 +597,7 @@ class Session(Reading):
     async def _ran(self, status: str, **more: Any) -> None:
         """Records how a run of the plan stands; one that was killed stays started."""
         root = [node.id for node in self.tree.above(self.tip)][-1]
-        await self.remark([Remark("run", {"status": status, "branch": self.branch, **more}, node=root)])
+        await self.remark([Remark("run", {"status": status, **more}, node=root)])
 
     async def close(self) -> None:
         """Cancels what is arriving, keeps it, and gives the session up.  Raises StoreError, which says where the last reply is, when

@@ -404,19 +404,15 @@ async def test_the_end_of_a_plan_says_so_and_what_can_be_done_now(tmp_path: Path
         assert "CONFIDENCE: 60" in drawn(app), "nothing is covered"
 
 
-async def test_why_a_run_of_the_plan_paused_is_a_sentence_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ended:
-        status, left_out = "partial", "Three replies in a row could not be read."
-
-    async def play(self: Session) -> Ended:
-        return Ended()
-
-    monkeypatch.setattr(Session, "play", play)
-    async with running(tmp_path, plan=PLAN) as (app, pilot):
+async def test_why_a_run_of_the_plan_paused_is_a_sentence_on_the_screen(tmp_path: Path) -> None:
+    model = script(tmp_path, "- I would rather talk of bracelets.\n" * 9)
+    async with running(tmp_path, plan=PLAN, model=model) as (app, pilot):
         await press(pilot, "space")
-        assert "Three replies in a row could not be read." in notice(app)
-        await press(pilot, "n")
-        assert "Three replies" not in notice(app)
+        assert len(session_of(app).state().attempts) == 3
+        assert "Paused: 3 replies in a row could not be read. g reads one by hand, ctrl+r asks again" in "".join(said(app))
+        assert "the reply could not be read" in notice(app)
+        await press(pilot, "space")
+        assert len(session_of(app).state().attempts) == 6, "played again, it goes on from there"
 
 
 # -- keys in sentences -------------------------------------------------------------------------------------------------------------

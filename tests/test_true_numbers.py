@@ -18,7 +18,10 @@ from lifeline_tui.core import grading, state
 from lifeline_tui.core.nodes import Call, Cause, Reply, Status, User, encode, node_hash
 from lifeline_tui.core.plan import Feedback, Scoring, Step
 from lifeline_tui.core.pooling import counts, difference, groups
+from lifeline_tui.exporters import write
 from lifeline_tui.headless import room, summary
+from lifeline_tui.importers.session_jsonl import parse, take
+from lifeline_tui.interventions import scriptable
 from lifeline_tui.session import Session, create
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.schema import TRIGGERS
@@ -520,3 +523,52 @@ def test_a_notebook_of_the_first_version_is_brought_up_to_date_and_keeps_every_r
         assert store.connection.execute("SELECT count(*), max(sha256) FROM nodes").fetchall() == before
         assert store.connection.execute("SELECT count(*) FROM v_claims").fetchall() == [(0,)]
         assert store.connection.execute("PRAGMA user_version").fetchall() == [(2,)]
+
+
+async def test_a_fake_that_is_told_after_an_override_is_recorded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async with opened(tmp_path, Voice(answers(99), answers(12)), fakes=1) as session:
+        await session.do("next")
+        await session.do("grade", {"action": "answer", "answer": "777"})
+        await session.do("fake", {"typed": "778"})
+        await session.do("next")
+        before = (session.state().attempts[0].shown_right, session.state().score_shown)
+        assert before == (False, 1)
+        assert {row["position"]: row["shown_right"] for row in rows(session)}[1] == 0
+        for module in (grading, state):
+            monkeypatch.setattr(module, "same", lambda key, a, b: True)
+        again = await reopened(session, Voice(answers(13)))
+        assert (again.state().attempts[0].shown_right, again.state().score_shown) == before
+        await again.close()
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETE, Status.ERROR])
+async def test_an_override_that_is_taken_back_leaves_the_machines_reading_in_the_table(tmp_path: Path, status: Status):
+    async with opened(tmp_path, Voice((answers(99), status))) as session:
+        await session.do("next")
+        before = [{**row} for row in rows(session)]
+        await session.do("grade", {"action": "answer", "answer": "11"})
+        assert rows(session)[0]["graded_by"] == "operator"
+        await session.do("undo")
+        assert [{name: row[name] for name in ("action", "answer", "grade", "graded_by")} for row in rows(session)] == [
+            {name: row[name] for name in ("action", "answer", "grade", "graded_by")} for row in before
+        ]
+        path = tmp_path / "s.jsonl"
+        write("session-jsonl", session._write.store, [session.id], path)
+        with Store(tmp_path / "other.db") as other:
+            take(other, parse(path, scriptable()))
+            assert verify(other) == []
+
+
+def test_a_run_that_broke_off_in_a_probes_fork_is_gone_on_with_there(scratch: Path):
+    (scratch / "short.yaml").write_text("name: short\npuzzles: {count: 1}\nthen:\n  - {do: self-score}\n  - {do: challenge}\n")
+    script = scratch / "replies.yaml"
+    script.write_text("- 'ANSWER: 3'\n")
+    done = lifeline("run", "short.yaml", "--model", f"scripted/{script}", "--json")
+    assert (done.code, done.data[0]["status"], done.data[0]["branch"]) == (1, "partial", "main")
+    session = done.data[0]["session"]
+    script.write_text("- 'ANSWER: 3'\n- 'COUNT: 1'\n")
+    again = lifeline("run", "--resume", session, "--json")
+    assert (again.code, again.data[0]["status"], again.data[0]["left_out"]) == (0, "complete", [])
+    with Reader(scratch / "t.db") as store:
+        claimed = store.connection.execute("SELECT claimed, standing FROM v_claims").fetchall()
+    assert claimed == [(1, 1)]

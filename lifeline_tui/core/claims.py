@@ -42,8 +42,8 @@ def facts(state: State, asked: Part, branch: str) -> dict[str, Any]:
 
     All counts are over the puzzles asked about: those posed above, the last try at each.  `matches_shown` counts the answers that
     agree with what the subject was told is right, `right_true` those that are right by the verified key; both take the turns put in
-    the subject's place as its own, as it must.  The `own_…` figures leave those out.  Where nothing was told of a puzzle, the key
-    decides what it is shown to be: `n_told` says of how many something was.
+    the subject's place as its own, as it must.  The `own_…` figures leave those out.  Where the subject was told nothing of a puzzle,
+    the verified key counts; `n_told` says of how many it was told something.
     """
     tries = [a for a in state.standing if a.reply]
     own = [a for a in tries if a.own]

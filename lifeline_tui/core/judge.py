@@ -98,6 +98,17 @@ def _facts(
     }
 
 
+def agreement_remarks(state: State, user: User) -> list[Remark]:
+    """For each attempt whose answer the operator overruled, and which a turn now tells another key for: what it agrees with."""
+    remarks = []
+    for part in user.parts:
+        attempt = state.find(part.reply, part.puzzle) if part.feedback == "reveal" and part.shown is not None else None
+        if attempt is not None and attempt.agreements.get("overruled"):
+            keys = {**(attempt.agreements.get("keys") or {}), part.shown: {"yes": True, "no": False}.get(part.agrees)}
+            remarks.append(Remark("agrees", {"overruled": True, "keys": keys}, part.puzzle, "operator", GRADER_VERSION, part.reply))
+    return remarks
+
+
 def told_remarks(user: User, branch: str) -> list[Remark]:
     """For each attempt that a user turn gives feedback on, what was told: its kinds, the key or verdict shown, its truth, whether the
     answer agrees with the key, and on which branch and in which turn."""

@@ -6,6 +6,7 @@ them, and the same done to the subject beside the plan.  Whatever differs is nam
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -62,7 +63,12 @@ def _said(value: object) -> str:
 
 
 def _beside(rows: Iterable[Row]) -> bool:
-    return any(row["n_untrue_above"] and '"shown":"true"' in str(row["feedback_plan"]) for row in rows)
+    """Whether untrue statements stand above that the plan does not make: a coin's verdicts and fakes that it shows are its own."""
+    for row in rows:
+        plan = json.loads(row["feedback_plan"])
+        if row["n_untrue_above"] and plan["shown"] == "true" and plan["kind"] not in ("coin", "yoked"):
+            return True
+    return False
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:

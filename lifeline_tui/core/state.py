@@ -106,7 +106,9 @@ class Attempt:
         if isinstance(recorded, dict) and (key.shown or "") in recorded:
             said = recorded[key.shown or ""]
             return said if isinstance(said, bool) else None
-        if key.agrees and not self.agreements.get("overruled"):
+        if self.agreements.get("overruled"):
+            return None  # told in another place than the one where it was overruled: nobody said
+        if key.agrees:
             return {"yes": True, "no": False}.get(key.agrees)
         return same(self.puzzle.answer, self.answer or "", key.shown or "")
 

@@ -10,18 +10,27 @@ import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from ..store import Reader
 from ..store.database import BESIDE
 
+
+class Format(NamedTuple):
+    """One format: the module with its `export(store, sessions, out, blind)`, what it is in a few words, and how its files end."""
+
+    module: str
+    about: str
+    suffix: str
+
+
 FORMATS = {
-    "attempts-csv": "attempts_csv",
-    "claims-csv": "claims_csv",
-    "session-jsonl": "session_jsonl",
-    "markdown": "markdown",
+    "attempts-csv": Format("attempts_csv", "one row per attempt, for analysis", ".csv"),
+    "claims-csv": Format("claims_csv", "one row per claim, measured where it was made", ".csv"),
+    "session-jsonl": Format("session_jsonl", "all of it, to import again", ".jsonl"),
+    "markdown": Format("markdown", "to read", ".md"),
 }
-"""Format → module; each has `export(store, sessions, out, blind)`."""
+"""By name, in the order in which they are offered."""
 
 Export = Callable[[Reader, Sequence[str], TextIO, bool], None]
 
@@ -44,7 +53,7 @@ class ExportFailed(ExportError):
 
 def exporter(format: str) -> Export:
     """The exporter of a format, imported when it is asked for."""
-    export: Export = import_module(f".{FORMATS[format]}", __package__).export
+    export: Export = import_module(f".{FORMATS[format].module}", __package__).export
     return export
 
 

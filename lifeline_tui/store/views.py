@@ -31,12 +31,12 @@ def _of(node: str, path: str, default: str = "") -> str:
     return f"coalesce({value}, {default})" if default else value
 
 
-def _live(node: str) -> str:
-    """Whether a branch holds `node`: from the tips up, no farther than where it stands."""
+def _live(node: str, of: str = "") -> str:
+    """Whether a branch (`of` those that a condition names) holds `node`: from the tips up, no farther than where it stands."""
     return (
         "EXISTS (WITH RECURSIVE up(id, parent, depth) AS ("
         "SELECT t.id, t.parent, t.depth FROM branches b JOIN nodes t ON t.id = b.tip"
-        f" WHERE b.session = {node}.session AND t.depth >= {node}.depth"
+        f" WHERE b.session = {node}.session AND t.depth >= {node}.depth{of}"
         f" UNION SELECT m.id, m.parent, m.depth FROM up JOIN nodes m ON m.id = up.parent WHERE up.depth > {node}.depth"
         f") SELECT 1 FROM up WHERE up.id = {node}.id)"
     )
@@ -93,12 +93,7 @@ _SUPERSEDED = (
     f" ELSE (SELECT k.id {_OTHERS} AND {_attempt_above('k')} IS x.id AND {_live('k')} ORDER BY k.seq DESC LIMIT 1)"
     " END"
 )
-_TRUNK = (
-    "EXISTS (WITH RECURSIVE up(id, parent, depth) AS ("
-    "SELECT t.id, t.parent, t.depth FROM branches b JOIN nodes t ON t.id = b.tip WHERE b.session = r.session AND b.name = 'main'"
-    " UNION ALL SELECT m.id, m.parent, m.depth FROM up JOIN nodes m ON m.id = up.parent WHERE up.depth > r.depth"
-    ") SELECT 1 FROM up WHERE up.id = r.id)"
-)
+_TRUNK = _live("r", " AND b.name = 'main'")
 _RUN = (
     "(SELECT json_extract(coalesce(e.clean, e.value), '$.status') FROM annotations e WHERE e.node = r.root AND e.field = 'run'"
     " AND e.by = 'machine' ORDER BY e.seq DESC, e.id DESC LIMIT 1)"
@@ -125,10 +120,12 @@ _STATED = ("action", "answer", "difficulty", "confidence", "flags")
 _ITEM = "json_extract(p.value, '$.record.{}')"
 
 # What a shown fake was found to agree with: said when an answer was overruled, else recorded when it was told.
+_OVERRULED = "json_extract(coalesce(e.clean, e.value), '$.overruled')"
 _AGREES = (
     "coalesce((SELECT g.value FROM annotations e, json_each(coalesce(e.clean, e.value), '$.keys') g WHERE e.id ="
     f" {_best('agrees', 'e.id')} AND g.key = {_said('fk', 'shown')}),"
-    f" CASE {_said('fk', 'agrees')} WHEN 'yes' THEN 1 WHEN 'no' THEN 0 END)"
+    f" CASE WHEN {_best('agrees', _OVERRULED)} THEN NULL"
+    f" WHEN {_said('fk', 'agrees')} = 'yes' THEN 1 WHEN {_said('fk', 'agrees')} = 'no' THEN 0 END)"
 )
 _SHOWN_RIGHT = (
     f"CASE WHEN {_best('action', _VALUE)} <> 'answer' THEN NULL WHEN {_said('fk', 'key_truthful')} = 0 THEN {_AGREES}"

@@ -1,7 +1,7 @@
 r"""Renderer `base-1`, released and frozen: the prompt of a base model, blocks under headings, ending where the subject is to write.
 
 Its cut rule is its own copy: the parser's may move on, and a call that was made with this one must keep its digest.  It is never
-edited, and calls nothing but `chat-1`, which is frozen too.  A test compares this file with its recorded hash.
+edited, as `chat-1`, which it calls.  A test compares this file with its recorded hash, and another holds digests of recorded calls fixed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Renderer `chat-1`, released and frozen: chat messages, neighbours of one role merged with a blank line.
 
-Old calls bear digests that this code made, so it is never edited, and it calls nothing that may change: a change is a new renderer
-in a new file.  A test compares this file with its recorded hash.
+Old calls bear digests that this code made, so it is never edited: a change is a new renderer in a new file.  A test compares this
+file with its recorded hash, and another holds digests of recorded calls fixed, with all that they call.
 """
 
 from __future__ import annotations

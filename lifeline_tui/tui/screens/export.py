@@ -13,22 +13,19 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from ...exporters import FORMATS
 from ..show import shown
 from ..widgets.choice import Choice
 from ..widgets.line import Line
 
-FORMATS = (
-    ("attempts-csv", "attempts-csv: one row per attempt, for analysis"),
-    ("session-jsonl", "session-jsonl: all of it, to import again"),
-    ("markdown", "markdown: to read"),
-)
+OFFERED = tuple((name, f"{name}: {each.about}") for name, each in FORMATS.items())
 MORE = {
     "session-jsonl": "Nothing is left out: a server's name for its model stands as it came, and may be a path on its machine.",
 }
 """What must be known of a format before it is given away."""
 NOTEBOOK = "notebook"
 UNSAVED = (NOTEBOOK, "notebook: all of it, the unsaved reply too")
-SUFFIX = {NOTEBOOK: ".db", "attempts-csv": ".csv", "session-jsonl": ".jsonl", "markdown": ".md"}
+SUFFIX = {NOTEBOOK: ".db", **{name: each.suffix for name, each in FORMATS.items()}}
 
 
 class ExportForm(ModalScreen[tuple[str, Path] | None]):
@@ -49,7 +46,7 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
         """`unsaved`: a reply could not be stored, and can be saved elsewhere."""
         super().__init__()
         self.session = session
-        self.formats = (UNSAVED, *FORMATS) if unsaved else FORMATS
+        self.formats = (UNSAVED, *OFFERED) if unsaved else OFFERED
 
     def compose(self) -> ComposeResult:
         with Vertical():

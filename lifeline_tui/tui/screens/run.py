@@ -35,6 +35,7 @@ from ..widgets.transcript import Transcript
 from ..widgets.tree_rail import TreeRail
 
 if TYPE_CHECKING:
+    from ...script import Ended
     from ..app import LifelineApp
 
 AT_ONCE = frozenset({"reveal", "verdict", "praise"})
@@ -142,7 +143,7 @@ class RunScreen(Screen[None]):
                 f"{_plainly(change.retry.why)}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; {{key:cancel}} stops it"
             )
         elif isinstance(change, PassedOver):
-            self.notify(change.why, severity="warning", timeout=15)
+            self.notify(self.keyed(change.why), severity="warning", timeout=15)
         elif isinstance(change, Grew) and self._due is None:
             self._due = self.set_timer(0.01, self.redraw)
 
@@ -478,7 +479,8 @@ def _over(session: Session) -> str:
     return f"The plan has ended, and all is saved: {asks}; {{key:export}} exports; {{key:leave}} leaves."
 
 
-def _left_out(outcome: object) -> str:
-    """What a run of the plan left out, or why it paused, as it says itself."""
-    said = getattr(outcome, "left_out", "")
-    return said if isinstance(said, str) else " ".join(map(str, said or ()))
+def _left_out(ended: Ended | None) -> str:
+    """What a run of the plan left out, and why, in one sentence."""
+    if ended is None or not ended.left_out:
+        return ""
+    return _plainly(f"The plan left out: {'; '.join(each.rstrip('.') for each in ended.left_out)}.")
