@@ -75,7 +75,7 @@ class Context:
 class Effect:
     """What is to happen, in this order: `remarks` are written; `queue` replaces the feedback waiting at the tip; with `fork`, a new
     branch of that name starts at `parent` (default: the tip) of `branch` (default: the one in hand); `turn` and `forged` are
-    appended there; with `call`, the subject is asked.  `probe` names the intervention where the fork is made for its question alone.
+    appended there; with `call`, the subject is asked.  `probe` names the intervention where the fork is made for its question alone; `replaces` the turn that `turn` is an edit of.
     `history` goes one thing back (-1) or forth (1) in what was done."""
 
     turn: tuple[Part, ...] = ()
@@ -84,6 +84,7 @@ class Effect:
     parent: str = ""
     fork: str = ""
     probe: str = ""
+    replaces: str = ""
     queue: tuple[Part, ...] | None = None
     remarks: tuple[Remark, ...] = ()
     branch: str = ""

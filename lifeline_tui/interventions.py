@@ -481,7 +481,7 @@ def edit_turn(state: State, context: Context, values: Values) -> Effect:
     if not text.strip():
         raise Refusal("An edited turn needs text; to drop a turn, fork above it.")
     if isinstance(node.body, User):
-        return Effect(parent=node.parent or "", fork="edit", turn=_edited(node.body, text), call=Purpose.STEP)
+        return Effect(parent=node.parent or "", fork="edit", turn=_edited(node.body, text), replaces=node.id, call=Purpose.STEP)
     return Effect(parent=context.stand, fork="edit", forged=Assistant((Span(text, Origin.EDITED),), How.EDITED, node.id))
 
 

@@ -5,9 +5,10 @@ Nothing here writes or asks.  A session that this process runs is one of these, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .core.nodes import Node, Reply, Root
+from .core.nodes import FAILED, Annotation, Node, Reply, Root
 from .core.state import State, apply
 from .core.tree import Tree
 
@@ -16,7 +17,7 @@ MAIN = "main"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Replies to puzzles of which the operator kept others: `asked_again` counts those beside another reply to the same turn, `discarded`
+    """Replies to puzzles and claims of which the operator kept others: `asked_again` counts those beside another reply to the same turn, `discarded`
     those that no branch holds any more, because they were asked again or taken back."""
 
     asked_again: int = 0
@@ -45,17 +46,23 @@ class Reading:
                 if node.id in live:
                     break
                 live.add(node.id)
-        replies = {
-            id
-            for id, notes in self.tree.notes.items()
-            if self.tree[id].copied_from is None and any(note.field == "attempt" for note in notes)
-        }
+        replies = {id for id, notes in self.tree.notes.items() if self.tree[id].copied_from is None and self._counts(id, notes)}
         turns: dict[str, int] = {}
         for id in replies:
             if isinstance(self.tree[id].body, Reply):
                 turn = self._turn(id)
                 turns[turn] = turns.get(turn, 0) + 1
         return Choices(sum(count - 1 for count in turns.values()), len(replies - live))
+
+    def _counts(self, id: str, notes: Sequence[Annotation]) -> bool:
+        """Whether a reply made an attempt or a claim; a call that failed made none, but for what was read of it."""
+        body, said = self.tree[id].body, self.tree.said(id)
+        if any(note.field == "claim_facts" for note in notes):
+            return True
+        tried = {note.puzzle or "" for note in notes if note.field == "attempt"}
+        if isinstance(body, Reply) and body.status in FAILED:
+            tried = {puzzle for puzzle in tried if said.get((puzzle, "action"), "unparsed") != "unparsed"}
+        return bool(tried)
 
     def _turn(self, reply: str) -> str:
         """The user turn that a reply answers."""

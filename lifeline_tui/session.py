@@ -19,6 +19,7 @@ from . import history
 from .actions import ASIDE, Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
 from .core.chance import derive
+from .core.claims import facts as claim_facts
 from .core.grading import GRADER_VERSION, same
 from .core.judge import agreement_remarks, judge, told_remarks
 from .core.nodes import (
@@ -318,13 +319,19 @@ class Session(Reading):
         place = done.left if back else done.came
         try:
             if place is not None and done.left is not None and done.came is not None:
-                moves = done.left[0] == done.came[0]
-                await self._move(place[0], place[1] if moves else self.branches[place[0]], queues)
+                moves, fork = done.left[0] == done.came[0], self.tree.forks.get(done.came[0])
+                if back and not moves and fork is not None and fork.node in self.tree:
+                    # No branch holds what was taken back: it must not stand in a table.
+                    await self._write(self._write.store.set_branch, self.id, done.came[0], fork.node)
+                    self.branches[done.came[0]] = fork.node
+                tip = place[1] if moves or not back else ""
+                await self._move(place[0], tip or self.branches[place[0]], queues)
             else:
                 view = _kept(queues) | self.history.view()
                 notes = await self._write(self._write.store.annotate, self.id, remarks, view)
                 self._queues |= queues
                 self._heard(notes)
+                await self._measure_again({remark.node for remark in remarks if remark.field == "grade"})
         except BaseException:
             self.history.done, self.history.undone = was
             raise
@@ -335,6 +342,22 @@ class Session(Reading):
         notes = await self._write(self._write.store.annotate, self.id, remarks, _kept(changed) | self.history.view())
         self._queues |= changed
         self._heard(notes)
+        await self._measure_again({remark.node for remark in remarks if remark.field == "grade"})
+
+    async def _measure_again(self, overruled: set[str]) -> None:
+        """Measures the claims again that were made below replies which the operator overruled; the earlier measure stays."""
+        remarks = []
+        for reply in overruled:
+            for id in self.tree.walk(reply):
+                node, before = self.tree[id], self.tree.said(id).get(("", "claim_facts"))
+                asked = self.state(node.parent).last_part if node.parent else None
+                if not isinstance(before, dict) or asked is None:
+                    continue
+                now = claim_facts(self.state(node.parent), asked, str(before.get("branch", ""))) | {"status": before.get("status")}
+                if now != before:
+                    remarks.append(Remark("claim_facts", now, node=id))
+        if remarks:
+            self._heard(await self._write(self._write.store.annotate, self.id, remarks))
 
     def overruled(self, remarks: Sequence[Remark]) -> Queues:
         """The queues that `remarks` change, as they will be."""
@@ -406,7 +429,7 @@ class Session(Reading):
         bodies: list[Body] = []
         remarks: list[Remark] = [self._forked(branch, parent, effect.probe)] if branch != self.branch else []
         if effect.turn:
-            user = User(effect.turn)
+            user = User(effect.turn, effect.replaces)
             bodies.append(user)
             remarks += told_remarks(user, branch) + agreement_remarks(self.state(parent), user)
         if effect.forged is not None:

@@ -50,7 +50,7 @@ def read(row: Row) -> bool:
     return row["action"] in ("answer", "lifeline", "refusal")
 
 
-def totals(rows: list[Row]) -> dict[str, Any]:
+def totals(rows: list[Row], claims: list[Row]) -> dict[str, Any]:
     """What `run --json` says of the trunk, from the rows alone."""
     trunk = [row for row in rows if row["trunk"] == "1"]
     own = [row for row in trunk if row["origin"] == "model"]
@@ -68,7 +68,7 @@ def totals(rows: list[Row]) -> dict[str, Any]:
     mine = [row for row in standing if row["origin"] == "model"]
     readable = any(read(row) for row in mine)
     turns = defaultdict(set)
-    for row in rows:
+    for row in (*rows, *claims):
         if row["origin"] == "model":
             turns[row["turn_id"]].add(row["node_id"])
     return {
@@ -85,7 +85,7 @@ def totals(rows: list[Row]) -> dict[str, Any]:
         "score_true": number(sum((Fraction(row["score"]) for row in mine if row["score"]), Fraction(0))) if readable else None,
         "score_shown": number(shown) if readable else None,
         "asked_again": sum(len(replies) - 1 for replies in turns.values()),
-        "discarded": len({row["node_id"] for row in rows if row["discarded"] == "1"}),
+        "discarded": len({row["node_id"] for row in (*rows, *claims) if row["discarded"] == "1"}),
     }
 
 
@@ -158,7 +158,7 @@ async def test_the_tables_alone_give_every_total(tmp_path: Path, plan: str, mode
         await lab.close()
     for line, session_id, state in done:
         rows, claims = tables(lab.db, session_id)
-        found = totals(rows)
+        found = totals(rows, claims)
         assert {name: line[name] for name in found} == found, line["seed"]
         assert (found["score_true"], found["score_shown"]) == (
             (state.score_true, state.score_shown) if state.readable else (None, None)

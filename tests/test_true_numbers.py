@@ -111,6 +111,12 @@ async def test_the_settings_of_the_arm_and_the_versions_are_in_the_row(tmp_path:
     assert (row["parser_version"], row["grader_version"]) == ("replies-1", "grading-1")
 
 
+BY_HAND = {
+    **{"free": {"text": "It is 12."}, "fake": {"fake": "21"}, "reveal": {}, "regenerate": {}},
+    **{"challenge": {"in": "trunk"}, "budget": {"left": "1"}, "forge": {"text": answers(11)}},
+}
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -120,7 +126,13 @@ async def test_the_settings_of_the_arm_and_the_versions_are_in_the_row(tmp_path:
         ({"feedback": Feedback("reveal")}, "feedback_plan is"),
         ({"lifeline_word": "pass"}, "plan_digest is"),
         ({"by hand": "free"}, "words of the operator's own stand above"),
-        ({"by hand": "fake"}, "untrue statements that the plan does not make"),
+        ({"by hand": "fake"}, "things done by hand beside the plan"),
+        ({"by hand": "reveal"}, "things done by hand beside the plan"),
+        ({"by hand": "challenge"}, "things done by hand beside the plan"),
+        ({"by hand": "budget"}, "lifelines_offered is 3 in session"),
+        ({"by hand": "forge"}, ""),  # another branch, which is not pooled
+        ({"by hand": "regenerate"}, "replies that others were chosen over"),
+        ({"by hand": "same seed"}, "were sampled with the same seeds"),
         ({"by hand": "nothing"}, ""),
     ],
 )
@@ -130,12 +142,11 @@ async def test_two_arms_of_one_name_that_differ_are_not_pooled(tmp_path: Path, c
     found: list[dict[str, Any]] = []
     for number, arm in enumerate((plan(), plan(**change))):
         voice = Voice(answers(11), answers(12))
-        session = await create(write, arm, puzzles(3), voice, WORDS, title="t", seed=number + 1, hands=True)
+        seed = 1 if act == "same seed" else number + 1
+        session = await create(write, arm, puzzles(3), voice, WORDS, title="t", seed=seed, hands=True)
         await session.do("next")
-        if number and act == "free":
-            await session.do("free", {"text": "It is 12."})
-        if number and act == "fake":
-            await session.do("fake", {"fake": "21"})
+        if number and act in BY_HAND:
+            await session.do(act, BY_HAND[act])
         await session.do("next")
         found += rows(session)
         await session.close()
@@ -572,3 +583,70 @@ def test_a_run_that_broke_off_in_a_probes_fork_is_gone_on_with_there(scratch: Pa
     with Reader(scratch / "t.db") as store:
         claimed = store.connection.execute("SELECT claimed, standing FROM v_claims").fetchall()
     assert claimed == [(1, 1)]
+
+
+async def test_an_edit_that_only_takes_words_away_is_in_the_row(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(11), answers(12), answers(12))) as session:
+        await session.do("next")
+        await session.do("fake", {"fake": "21"})
+        await session.do("next")
+        turn = next(node for node in session.tree.above(session.tip) if isinstance(node.body, User))
+        assert isinstance(turn.body, User)
+        await session.do("edit", {"text": "".join(span.text for span in turn.body.parts[-1].spans)}, cursor=turn.id)
+        row = next(row for row in rows(session) if row["branch"] == "edit")
+    assert (row["item_edited"], row["n_operator_turns_above"], row["n_untrue_above"]) == (1, 1, 0)
+
+
+async def test_questions_on_the_trunk_are_in_the_rows_below_them(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(11), "Yes.", answers(12))) as session:
+        await session.do("next")
+        await session.do("challenge", {"in": "trunk"})
+        await session.do("next")
+        found = [(row["n_probes_above"], row["n_by_hand_above"]) for row in rows(session)]
+    assert found == [(0, 0), (1, 1)]
+
+
+async def test_what_a_verdict_said_is_judged_by_the_grade_in_force(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(99), answers(12)), feedback="verdict") as session:
+        await steps(session, "next", "next")
+        assert rows(session)[0]["truthful"] == 1
+        reply = session.state().attempts[0].reply
+        await session.do("grade", {"action": "answer", "answer": "11", "puzzle": "1"}, cursor=reply)
+        assert (rows(session)[0]["shown_answer"], rows(session)[0]["truthful"]) == ("incorrect", 0)
+        await session.do("next")
+        later = rows(session)[2]
+    assert (later["n_untrue_above"], later["last_verdict_puzzle"]) == (1, "p2")
+
+
+async def test_an_override_reaches_the_claims_below_it(tmp_path: Path):
+    async with opened(tmp_path, Voice("It is eleven, I think.", answers(12), "COUNT: 2")) as session:
+        await steps(session, "next", "next", "self-score")
+        assert [(claim["own_right"], claim["own_unread"]) for claim in claims(session)] == [(1, 1)]
+        await session.go("main")
+        reply = session.state().attempts[0].reply
+        await session.do("grade", {"action": "answer", "answer": "11", "puzzle": "1"}, cursor=reply)
+        assert [(claim["own_right"], claim["own_unread"]) for claim in claims(session)] == [(2, 0)]
+
+
+async def test_a_probe_that_was_taken_back_does_not_stand_and_stands_again_when_it_is_done_again(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(11), "COUNT: 5", "COUNT: 1")) as session:
+        await steps(session, "next", "self-score", "undo")
+        assert [(claim["claimed"], claim["standing"], claim["discarded"]) for claim in claims(session)] == [(5, 0, 1)]
+        assert session.branch == "main"
+        assert session.choices() == (choices := type(session.choices())(0, 1))
+        await session.do("redo")
+        assert [(claim["claimed"], claim["standing"]) for claim in claims(session)] == [(5, 1)]
+        await steps(session, "undo", "self-score")
+        assert [(claim["claimed"], claim["standing"]) for claim in claims(session)] == [(5, 0), (1, 1)]
+        assert session.choices() == choices
+
+
+async def test_a_failed_call_that_was_read_by_hand_and_let_be_is_no_attempt_again(tmp_path: Path):
+    async with opened(tmp_path, Voice((answers(11), Status.ERROR), answers(11))) as session:
+        await session.do("next")
+        await session.do("grade", {"action": "answer", "answer": "11"})
+        await session.do("undo")
+        assert rows(session) == []
+        assert session.state().tally().attempts == 0
+        await session.do("regenerate")
+        assert (session.choices().asked_again, session.choices().discarded) == (0, 0)

@@ -28,14 +28,16 @@ class Last:
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """Counts over the turns of a path.  `operator_turns` are turns that hold words of the operator's own (written, edited, or a typed
-    key), `operator_chars` their characters; `rules` is whether the plan's rules were sent as the plan has them; `untrue` counts fake
-    keys, false verdicts and false scores; `last` has the last feedback of each of `KINDS`; `newest` are the kinds of the last turn
+    key), or from which some were taken away, `operator_chars` their characters; `by_hand` counts what the operator did to those turns
+    beside the plan, `probes` the questions in them; `rules` is whether the plan's rules were sent as the plan has them; the
+    last feedback of each of `KINDS` is kept; `newest` are the kinds of the last turn
     that gave feedback, and `newest_truthful` whether all of that was true (None where none of it is true or false)."""
 
     operator_turns: int = 0
     operator_chars: int = 0
+    by_hand: int = 0
+    probes: int = 0
     rules: bool = False
-    untrue: int = 0
     verdict: Last | None = None
     key: Last | None = None
     praise: Last | None = None
@@ -50,7 +52,8 @@ class Exposure:
             "n_operator_turns_above": self.operator_turns,
             "operator_chars_above": self.operator_chars,
             "rules_edited": not self.rules,
-            "n_untrue_above": self.untrue,
+            "n_by_hand_above": self.by_hand,
+            "n_probes_above": self.probes,
             "last_feedback_puzzle": self.newest_puzzle or None,
             "last_verdict": self.verdict.said if self.verdict else None,
             "last_verdict_truthful": self.verdict.truthful if self.verdict else None,
@@ -68,13 +71,15 @@ def read(exposure: Exposure, user: User) -> Exposure:
     """The exposure once the subject has read a turn."""
     own = sum(len(span.text) for part in user.parts for span in part.spans if span.origin in OWN_WORDS)
     rules = exposure.rules or any(part.kind is PartKind.RULES and part.via != "edit" for part in user.parts)
+    hand = [part for part in user.parts if part.via != "next" and not part.planned and part.step is None]
     told = [part for part in user.parts if part.kind is PartKind.FEEDBACK and part.reply and part.feedback != "violation"]
     exposure = replace(
         exposure,
-        operator_turns=exposure.operator_turns + bool(own),
+        operator_turns=exposure.operator_turns + bool(own or user.replaces),
+        by_hand=exposure.by_hand + len(hand) + (bool(user.replaces) and not hand),
+        probes=exposure.probes + sum(part.kind is PartKind.PROBE for part in user.parts),
         operator_chars=exposure.operator_chars + own,
         rules=rules,
-        untrue=exposure.untrue + sum(part.truthful is False for part in told),
     )
     for part in told:
         kind = _KIND.get(part.feedback, part.feedback)

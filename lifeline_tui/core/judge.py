@@ -95,7 +95,19 @@ def _facts(
         "sample_index": call.sample_index if call else 0,
         "branch": branch,
         **told.facts(),
+        "n_untrue_above": state.untrue,
+        **_verdict_facts(state),
     }
+
+
+def _verdict_facts(state: State) -> dict[str, Any]:
+    """Whether the last verdict is true, by the grade that is in force now."""
+    last = state.exposure.verdict
+    if last is None:
+        return {}
+    about = [a for a in state.attempts if a.puzzle.id == last.puzzle and any(told.kind == "verdict" for told in a.told)]
+    told = next((each for each in reversed(about[-1].told) if each.kind == "verdict"), None) if about else None
+    return {"last_verdict_truthful": about[-1].truth(told)} if told is not None else {}
 
 
 def agreement_remarks(state: State, user: User) -> list[Remark]:

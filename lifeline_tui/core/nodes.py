@@ -131,7 +131,7 @@ class Part:
     score that the subject was shown or could infer when it was posed.  Feedback names the `reply` it is about, its kind in
     `feedback` (verdict, reveal, praise, score, violation), and for a key what was `shown`, whether that was `truthful`, and whether
     the answer `agrees` with it as that day's grader said: yes, no or unknown; empty where it was not recorded.
-    `step` is the 0-based place in the plan's script of the action that made it.
+    `step` is the 0-based place in the plan's script of the action that made it; `planned` is feedback that the plan gives by itself.
     """
 
     kind: PartKind
@@ -150,6 +150,7 @@ class Part:
     score_shown: float | None = None
     step: int | None = None
     agrees: str = ""
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,10 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A turn of the operator's side.  `replaces` is the turn that it is an edit of, if any."""
+
     parts: tuple[Part, ...] = ()
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)

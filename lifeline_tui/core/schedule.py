@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import floor
 
 from .chance import draw, pick
@@ -72,8 +73,12 @@ def due(state: State, templates: Templates) -> tuple[Part, ...]:
         settled = [a for a in settled if a.outcome is not Phase.SKIPPED]
     if feedback.kind == "score":
         last = settled[-1] if settled else None
-        return (score(last, templates, state.score_shown, state.score_true),) if last is not None and not last.told else ()
-    return tuple(part for attempt in settled if not attempt.told for part in _about(state, attempt, templates))
+        told: tuple[Part, ...] = (
+            (score(last, templates, state.score_shown, state.score_true),) if last is not None and not last.told else ()
+        )
+    else:
+        told = tuple(part for attempt in settled if not attempt.told for part in _about(state, attempt, templates))
+    return tuple(replace(part, planned=True) for part in told)
 
 
 def _about(state: State, attempt: Attempt, templates: Templates) -> list[Part]:
@@ -112,12 +117,12 @@ def _outcome(state: State, position: int) -> bool | None:
 
 
 def outcomes(state: State) -> Mapping[str, bool]:
-    """What each place came to, as another session can be yoked to it: the verdict that was told, else the grade of the answer."""
+    """What each place came to, as another session can be yoked to it: the verdict that was told, else whether the answer is
+    right by the key that was shown, and by the verified one where none was."""
     found = {}
     for attempt in state.counted:
         told = next((each.shown for each in reversed(attempt.told) if each.kind == "verdict"), None)
-        if told is not None:
-            found[str(attempt.position)] = told == "correct"
-        elif attempt.grade in ("right", "wrong"):
-            found[str(attempt.position)] = attempt.grade == "right"
+        outcome = told == "correct" if told is not None else attempt.shown_right
+        if outcome is not None:
+            found[str(attempt.position)] = outcome
     return found

@@ -99,6 +99,12 @@ class Attempt:
             return verdict == "correct"
         return {"right": True, "wrong": False}.get(self.grade or "")
 
+    def truth(self, told: Told) -> bool | None:
+        """Whether what was told is true, by the grade in force for a verdict: an overruled grade makes another verdict true."""
+        if told.kind == "verdict" and self.grade in ("right", "wrong"):
+            return (told.shown == "correct") == (self.grade == "right")
+        return told.truthful
+
     def agreement(self, key: Told) -> bool | None:
         """Whether the answer agrees with a fake that was shown.  What was recorded counts (Law 6): said since, when an answer was
         overruled or an older session was opened, else when it was told.  The grader is asked only where neither is there."""
@@ -200,6 +206,11 @@ class State:
         points = self.plan.scoring
         worth = {True: points.right, False: points.wrong, None: 0}
         return _sum(points.skip if a.outcome is Phase.SKIPPED else worth[a.shown_right] for a in self.standing)
+
+    @property
+    def untrue(self) -> int:
+        """Untrue statements above: fake keys, false verdicts, false scores."""
+        return sum(a.truth(told) is False for a in self.attempts for told in a.told)
 
     def find(self, reply: str, puzzle: str = "") -> Attempt | None:
         """The attempt that `reply` made (at `puzzle`, where it made several)."""

@@ -270,11 +270,18 @@ class Database:
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write and never creates a database; in a folder that is read-only it takes the file as it stands."""
+    """A connection that cannot write and never creates a database; in a folder that is read-only it takes the file as it stands.  A
+    file of an older version is brought up to date first."""
     if not path.exists():
         raise BadReference(f"There is no database at {path}. Name another one with --db, or run `lifeline` to begin one.")
-    if _is_ours(path) < VERSION:
-        raise BadReference(f"{path} is of an older schema, or still empty. Open it once with `lifeline --db {path}`.")
+    if (version := _is_ours(path)) < VERSION:
+        if not version:
+            raise BadReference(f"{path} is still empty. Open it once with `lifeline --db {path}`.")
+        # Only views change from one version to the next: whoever may write brings the file up to date before it is read.
+        try:
+            Database(path).close()
+        except StoreError as error:
+            raise BadReference(f"{path} is of an older schema, and could not be brought up to date: {error}") from error
     for query in ("mode=ro", "mode=ro&immutable=1"):
         conn = _connect(_uri(path, query))
         try:

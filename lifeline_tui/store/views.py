@@ -111,7 +111,7 @@ _FEEDBACK = {
     **{"kind": "'none'", "shown": "'true'", "fake_rate": "0.5", "turn": "'joined'", "on_skip": "'same'", "delay": "0", "to": "''"},
 }
 _TOLD_ABOVE = (
-    *("n_operator_turns_above", "operator_chars_above", "rules_edited", "n_untrue_above"),
+    *("n_operator_turns_above", "operator_chars_above", "rules_edited", "n_by_hand_above", "n_probes_above", "n_untrue_above"),
     *("last_verdict", "last_verdict_truthful", "last_verdict_puzzle", "last_key_truthful", "last_key_puzzle", "last_praise"),
     *("last_praise_puzzle", "last_score", "last_score_puzzle", "last_feedback_puzzle"),
 )
@@ -156,7 +156,10 @@ _ATTEMPTS: dict[str, str] = {
     "violation": f"CASE {_best('action', _VALUE)} WHEN 'lifeline' THEN {_fact('left')} <= 0 END",
     "key": _ITEM.format("answer.value"),
     "shown_answer": _said("f", "shown"),
-    "truthful": _said("f", "truthful"),
+    # A verdict is true by the grade in force: one that was overruled makes another verdict true.
+    "truthful": f"CASE WHEN {_said('f', 'verdict')} IS NOT NULL AND {_best('grade', _VALUE)} IN ('right', 'wrong')"
+    f" THEN ({_said('f', 'verdict')} = 'correct') = ({_best('grade', _VALUE)} = 'right') AND coalesce({_said('f', 'key_truthful')}, 1)"
+    f" ELSE {_said('f', 'truthful')} END",
     "shown_in": _said("f", "branch"),
     "grade": _best("grade", _VALUE),
     # An override that was taken back says once more what the machine had said.
@@ -166,7 +169,7 @@ _ATTEMPTS: dict[str, str] = {
     f" WHEN 'wrong' THEN {_of('o', 'plan.scoring.wrong', '0')}"
     f" WHEN 'n/a' THEN CASE WHEN {_best('action', _VALUE)} = 'lifeline' AND {_fact('left')} > 0"
     f" THEN {_of('o', 'plan.scoring.skip', '0')} END END",
-    "item_edited": "json_extract(p.value, '$.via') = 'edit'",
+    "item_edited": f"json_extract(p.value, '$.via') = 'edit' OR coalesce({_of('i', 'replaces')}, '') <> ''",
     "n_forged_ancestors": "r.forged_above",
     "n_fake_ancestors": "r.fakes_above",
     "first_fake_depth": "r.first_fake_depth",
@@ -257,6 +260,8 @@ _CLAIMS: dict[str, str] = {
     **{name: _claim_fact(name) for name in ("n_told", "told_puzzles", "matches_shown", "right_true", "own_committed", "answers")},
     **{name: _claim_fact(name) for name in ("own_matches_shown", "own_right", "own_skipped", "own_unread", "shares_context_with")},
     "standing": _live("r"),
+    "discarded": f"NOT {_live('r')}",
+    "turn_id": "c.parent",
     "plan": "s.plan",
     "arm": _of("o", "plan.name", "s.plan"),
     "seed": _of("o", "seed", "0"),
