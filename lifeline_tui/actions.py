@@ -21,6 +21,7 @@ MARK = re.compile(r"\{key:([a-z-]+)\}")
 """Stands in a sentence for the key of an intervention, or of another binding of the run screen: `{key:regenerate}`."""
 
 ASIDE = "aside"
+ARRIVING = "A reply is still arriving: {key:cancel} stops it."
 """Where a probe goes unless the operator says otherwise: into a fork of the trunk."""
 
 
@@ -48,10 +49,9 @@ class Context:
     """What an intervention may look at beside the state of the path that ends at the tip.
 
     `cursor` is the node that the operator points at (the tip unless moved); `stand` is the node under which another turn of the
-    subject's would stand beside it, "" where none could; `queue` is the
-    feedback waiting at the tip; `busy` while a reply is arriving; `hands` is False when a plan runs without an operator; `marked`
-    where the cursor's turn is bookmarked; `puzzle` is the position that was chosen, "" while none is: refusals and fields are then
-    about that attempt.  `branch` and `start` are where a probe leaves the trunk, "" where it hangs from the tip, and
+    subject's would stand beside it, "" where none could; `queue` is the feedback waiting at the tip; `busy` while a reply is arriving;
+    `hands` is False when a plan runs without an operator; `marked` where the cursor's turn is bookmarked; `puzzle` is the position that
+    was chosen, "" while none is: refusals and fields are then about that attempt.  `branch` and `start` are where a probe leaves the trunk, "" where it hangs from the tip, and
     `aside` says so in words; `undoes` and `redoes` say what would be taken back, or done again; `text` gives the text of a turn by its node's id.
     """
 

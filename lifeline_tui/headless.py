@@ -13,7 +13,7 @@ from .actions import Refusal, named
 from .calling import Change, PassedOver, Waiting
 from .cli_terms import complain, say_line
 from .core.judge import judge
-from .core.nodes import Assistant, Call, Node, Reply, Root, User, as_data, canonical, encode, text_of
+from .core.nodes import FACTS, Assistant, Call, Node, Reply, Root, User, as_data, canonical, encode, text_of
 from .core.state import State, apply
 from .core.text import visible_line
 from .core.transcript import call_digest
@@ -278,10 +278,6 @@ def _replay(tree: Tree, branch: str, tip: str) -> Iterator[Replayed]:
             why = _judged_otherwise(tree, state, node, before if isinstance(before, Call) else None)
         state = apply(state, node, tree.said(node.id))
         yield Replayed(node, branch, not why, why)
-
-
-FACTS = frozenset({"attempt", "failed", "claim_facts", "agrees", "fork", "run"})
-"""Fields that record what was the case, not how a text is read."""
 
 
 def _judged_otherwise(tree: Tree, state: State, node: Node, call: Call | None) -> str:

@@ -155,7 +155,7 @@ def about_to(session: Session, effect: Effect) -> Done:
     elif effect.queue is not None:
         waited = [Waited(session.branch, session.tip, session.queue(), effect.queue)]
     return Done(
-        label(effect, session.state(place), session.queue(place, branch), session.tree.nodes, told),
+        label(effect, session.state(place), session.queue(place, branch), session.tree, told),
         left=(session.branch, session.tip) if effect.moves else None,
         came=(session.free_name(effect.fork) if effect.fork else session.branch, "") if effect.moves else None,
         waited=tuple(waited),
@@ -164,14 +164,14 @@ def about_to(session: Session, effect: Effect) -> Done:
 
 
 def last_done(session: Session, queue: tuple[Part, ...]) -> Done | None:
-    """What undo takes back, where `queue` waits at the tip: what was done last, unless the plan's own feedback came after it; without any record of what was done,
-    the last turn."""
+    """What undo takes back, where `queue` waits at the tip: what was done last, unless the plan's own feedback came after it.  In a
+    session without any record of what was done, it is the last turn."""
     last = next(iter(session.history.done[-1:]), None)
     if last is not None and not stands(session, last):
         last = None
     here = last is None or (last.came is not None and last.came[0] == session.branch)
     if here and queue and queue == session.due(session.tip):
-        told = label(Effect(queue=queue), session.state(), queue[:-1], session.tree.nodes, "")
+        told = label(Effect(queue=queue), session.state(), queue[:-1], session.tree, "")
         return Done(told, waited=(Waited(session.branch, session.tip, queue[:-1], queue),))
     if last is not None:
         return last
@@ -179,7 +179,7 @@ def last_done(session: Session, queue: tuple[Part, ...]) -> Done | None:
     if turn is None or turn.parent is None:
         return None
     effect = Effect(turn=turn.body.parts) if isinstance(turn.body, User) else Effect(forged=cast(Assistant, turn.body))
-    told = label(effect, session.state(turn.parent), (), session.tree.nodes, "")
+    told = label(effect, session.state(turn.parent), (), session.tree, "")
     return Done(told, (session.branch, turn.parent), (session.branch, session.tip))
 
 
@@ -207,7 +207,7 @@ def said(tree: Tree, remarks: Sequence[Remark]) -> tuple[Said, ...]:
 # In words
 
 
-def label(effect: Effect, state: State, known: Sequence[Part], nodes: dict[str, Node], about: str) -> str:
+def label(effect: Effect, state: State, known: Sequence[Part], tree: Tree, about: str) -> str:
     """What `effect` does, in a few words: "fake key for puzzle 2 (queued)".  `state` is that of where it hangs, `known` what waits
     there; `about` names the turn that a remark is about."""
     if effect.remarks:
@@ -218,7 +218,7 @@ def label(effect: Effect, state: State, known: Sequence[Part], nodes: dict[str, 
     if effect.forged is not None:
         return f"{'edited' if effect.forged.how is How.EDITED else 'forged'} turn{_of(state)}"
     if effect.turn:
-        number = 1 + sum(isinstance(nodes[id].body, User) for id in _above(nodes, state.tip))
+        number = 1 + sum(isinstance(node.body, User) for node in tree.above(state.tip or None))
         last = effect.turn[-1]
         posed = [part.position for part in effect.turn if part.position is not None]
         if posed:
@@ -228,15 +228,6 @@ def label(effect: Effect, state: State, known: Sequence[Part], nodes: dict[str, 
     if effect.call is not None:
         return f"ask again{_of(state)}"
     return "fork"
-
-
-def _above(nodes: dict[str, Node], tip: str) -> list[str]:
-    found = []
-    at: str | None = tip
-    while at:
-        found.append(at)
-        at = nodes[at].parent
-    return found
 
 
 def _of(state: State) -> str:

@@ -594,6 +594,8 @@ def override(state: State, context: Context, values: Values) -> Effect:
         verdict_, answer = ("n/a" if values["action"] == "lifeline" else "ungradable"), None
     elif verdict_ == "auto":
         verdict_ = str(grade(attempt.puzzle.answer, answer))
+    if (values["action"], answer, verdict_) == (attempt.action, attempt.answer, attempt.grade) and not attempt.failed:
+        raise Refusal(f"Puzzle {attempt.position} is read and graded so already: nothing was changed.")
     said: list[tuple[str, Any]] = [("action", values["action"]), ("answer", answer), ("grade", verdict_)]
     keys = {fake.value for fake in attempt.puzzle.fakes} | {
         told.shown for told in attempt.told if told.kind == "reveal" and told.shown

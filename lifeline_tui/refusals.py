@@ -6,14 +6,14 @@ A greyed key shows its reason; the same sentence refuses it without hands.  A ke
 
 from __future__ import annotations
 
-from .actions import Context, attempt_in
+from .actions import ARRIVING, Context, attempt_in
 from .core.nodes import Assistant, Reply, System, User
 from .core.state import Attempt, State
 from .core.turn import Event, Phase, may
 
 
 def when_idle(state: State, context: Context) -> str | None:
-    return "A reply is still arriving: {key:cancel} stops it." if context.busy else None
+    return ARRIVING if context.busy else None
 
 
 def when_heard(state: State, context: Context) -> str | None:

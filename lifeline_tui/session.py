@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import history
-from .actions import ASIDE, Context, Effect, Intervention, Refusal, Values
+from .actions import ARRIVING, ASIDE, Context, Effect, Intervention, Refusal, Values
 from .calling import Asking, Change, Grew, Partial, Writer, carried_through
 from .core.chance import derive
 from .core.claims import facts as claim_facts
@@ -264,7 +264,7 @@ class Session(Reading):
     async def carry_out(self, effect: Effect) -> None:
         """What was decided, whole and in one transaction, and then the call it owes.  Raises Refusal while another turn is open."""
         if effect.moves and self._working:
-            raise Refusal("A reply is still arriving: {key:cancel} stops it.")
+            raise Refusal(ARRIVING)
         if effect.moves:
             self._working, self._cancelled = True, None
             self._idle.clear()
@@ -616,6 +616,12 @@ class Session(Reading):
         finally:
             self._playing.set()
             self._playing = None
+
+    def run_status(self) -> str:
+        """How the last run of the plan in this context ended, as the notebook says; "" where there was none."""
+        root = [node.id for node in self.tree.above(self.tip)][-1]
+        said = self.tree.said(root).get(("", "run"))
+        return str(said.get("status", "")) if isinstance(said, dict) else ""
 
     async def _ran(self, status: str, **more: Any) -> None:
         """Records how a run of the plan stands; one that was killed stays started."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -497,3 +498,55 @@ async def test_a_key_too_many_is_refused_and_not_kept(tmp_path: Path, monkeypatc
         assert "A reply is still arriving" in said(app)
         await press(pilot, "escape")
         assert len(session.state().attempts) == 1
+
+
+# -- two keys at once ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("opens", [("s",), ("l", "a"), ("g",), ("question_mark",), ("ctrl+p", *"label")], ids="/".join)
+@pytest.mark.parametrize("closes", ["enter", "escape"])
+async def test_what_is_closed_twice_at_once_takes_nothing_else_away(tmp_path: Path, opens: tuple[str, ...], closes: str) -> None:
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", *opens)
+        over = app.screen
+        assert not isinstance(over, RunScreen)
+        for action in ("send", "choose", "dismiss"):  # as two keys do that come in one read
+            if closes == "enter" and hasattr(over, f"action_{action}"):
+                await over.run_action(action)
+                await over.run_action(action)
+                break
+        over.dismiss()
+        over.dismiss()
+        await rest(pilot)
+        assert any(isinstance(screen, RunScreen) for screen in app.screen_stack)
+        transcript(app)
+
+
+async def test_an_override_previews_no_key_that_the_card_hides(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "g")
+        key = session_of(app).state().attempts[0].puzzle
+        for hidden in ("overruled", "agrees", *(fake.value for fake in key.fakes if fake.value not in key.text)):
+            assert hidden not in drawn(app)
+
+
+async def test_what_is_typed_on_a_choice_of_the_override_is_the_answer(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- I would rather talk of bracelets.\n")) as (app, pilot):
+        await press(pilot, "n", "g", "4", "2", "enter")
+        (attempt,) = session_of(app).state().attempts
+        assert (attempt.action, attempt.answer) == ("answer", "42")
+        await press(pilot, "g", "enter")
+        assert "nothing was changed" in drawn(app), "an override that changes nothing is none"
+
+
+async def test_a_plan_that_is_paused_is_not_said_to_have_ended(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "space")
+        session = session_of(app)
+        assert session.run_status() == "complete"
+        assert "The plan has ended" in notice(app)
+        assert session.outcome is not None
+        session.outcome = replace(session.outcome, status="partial")
+        run_screen = next(screen for screen in app.screen_stack if isinstance(screen, RunScreen))
+        run_screen.redraw()
+        assert "The plan is paused" in notice(app)

@@ -58,6 +58,10 @@ FAILED = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
 """A call that ended so failed: what was not read of its reply was not attempted, and is no unread answer either."""
 
 
+FACTS = frozenset({"attempt", "failed", "claim_facts", "agrees", "fork", "run"})
+"""Fields of annotations that record what was the case, and not how a text is read."""
+
+
 class Cause(StrEnum):
     """Why a reply did not end as an answer does: a closed list, so that nobody has to match sentences.  `Reply.cause` has the detail."""
 

@@ -111,7 +111,7 @@ _FEEDBACK = {
     **{"kind": "'none'", "shown": "'true'", "fake_rate": "0.5", "turn": "'joined'", "on_skip": "'same'", "delay": "0", "to": "''"},
 }
 _TOLD_ABOVE = (
-    *("n_operator_turns_above", "operator_chars_above", "rules_edited", "n_by_hand_above", "n_probes_above", "n_untrue_above"),
+    *("n_operator_turns_above", "operator_chars_above", "n_by_hand_above", "n_probes_above", "rules_edited", "n_untrue_above"),
     *("last_verdict", "last_verdict_truthful", "last_verdict_puzzle", "last_key_truthful", "last_key_puzzle", "last_praise"),
     *("last_praise_puzzle", "last_score", "last_score_puzzle", "last_feedback_puzzle"),
 )

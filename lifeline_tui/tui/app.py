@@ -245,15 +245,16 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     def waits(self) -> None:
         from .screens.run import RunScreen
 
-        if isinstance(self.screen, RunScreen) and self.screen.is_mounted:
-            self.screen.redraw()
+        for screen in self.screen_stack:
+            if isinstance(screen, RunScreen) and screen.is_mounted:
+                screen.redraw()
 
     async def _show(self, session: Session, at: str = "", word: str = "") -> None:
         from .screens.run import RunScreen
 
         if self.session is not session:
             await self._give_up()
-        self.session, self.last_session = session, session.id
+        self.session = session
         while len(self.screen_stack) > 1:
             self.pop_screen()
         screen = RunScreen(session)

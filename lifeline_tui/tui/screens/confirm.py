@@ -11,10 +11,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...session import Session
+from ..closing import ClosesOnce
 from ..show import shown
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(ClosesOnce[bool], ModalScreen[bool]):
     """Enter does it; escape, or n, does not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

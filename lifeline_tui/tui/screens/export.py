@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ...exporters import FORMATS
+from ..closing import ClosesOnce
 from ..show import shown
 from ..widgets.choice import Choice
 from ..widgets.line import Line
@@ -28,7 +29,7 @@ UNSAVED = (NOTEBOOK, "notebook: all of it, the unsaved reply too")
 SUFFIX = {NOTEBOOK: ".db", **{name: each.suffix for name, each in FORMATS.items()}}
 
 
-class ExportForm(ModalScreen[tuple[str, Path] | None]):
+class ExportForm(ClosesOnce[tuple[str, Path] | None], ModalScreen[tuple[str, Path] | None]):
     """Answers with (format, path), or None when it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave", id="export.leave")]
@@ -55,7 +56,7 @@ class ExportForm(ModalScreen[tuple[str, Path] | None]):
             yield Choice(self.formats, format_)
             yield Line(f"lifeline-{self.session}{SUFFIX[format_]}")
             yield Static(id="place")
-            yield Static(shown("←→ format · tab file · enter export · escape leave"), classes="keys")
+            yield Static(shown("tab format or file · ←→ choose the format · enter export · escape leave"), classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

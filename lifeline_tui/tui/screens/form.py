@@ -15,9 +15,10 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from ...actions import Effect, Field, Intervention, Refusal, attempt_in
-from ...core.nodes import plain
+from ...core.nodes import FACTS, plain
 from ...interventions import effect_of_key
 from ...session import Session
+from ..closing import ClosesOnce
 from ..editor import edit_outside
 from ..keys import with_keys
 from ..show import shown
@@ -47,7 +48,7 @@ class Elsewhere(Static, can_focus=True):
         return shown(f"{len(self.value):,} characters, too many to be edited here: ctrl+o opens them in $EDITOR")
 
 
-class Form(ModalScreen[dict[str, str] | None]):
+class Form(ClosesOnce[dict[str, str] | None], ModalScreen[dict[str, str] | None]):
     """Asks for an intervention's fields; answers with their values, or None when it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -208,9 +209,18 @@ class Form(ModalScreen[dict[str, str] | None]):
         self.action_send()
 
     def on_key(self, event: events.Key) -> None:
-        if event.key == "enter" and isinstance(self.focused, Choice):
+        """On a choice, enter sends; what is typed there goes to the field whose typing chooses, so that no letter is lost."""
+        if not isinstance(self.focused, Choice):
+            return
+        typed = next((field for field in self.fields if field.chooses), None)
+        if event.key == "enter":
             event.stop()
             self.action_send()
+        elif typed is not None and event.character and event.is_printable:
+            event.stop()
+            line = self.query_one(f"#field-{typed.name}", Line)
+            line.focus()
+            line.insert_text_at_cursor(event.character)
 
     def action_send(self) -> None:
         try:
@@ -249,6 +259,8 @@ def described(session: Session, effect: Effect, values: dict[str, str], cursor: 
         if gone and effect.queue:
             lines += ["In the place of what is queued now:", "\n\n".join(plain(part.spans) for part in gone)]
     for remark in effect.remarks:
+        if remark.field in FACTS:
+            continue  # what goes with a reading is no words of the operator's, and may name the key that the card hides
         attempt = session.state().find(remark.node or "", remark.puzzle or "")
         about = f"puzzle {attempt.position}, " if attempt is not None else ""
         before = session.tree.said(remark.node or "").get((remark.puzzle or "", remark.field))

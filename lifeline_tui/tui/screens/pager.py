@@ -14,11 +14,12 @@ from textual.widgets import Static
 from ...core.nodes import Body, Call, Origin
 from ...core.transcript import Rendered, writers
 from ..blocks import Block
+from ..closing import ClosesOnce
 from ..show import shown_line
 from ..widgets.transcript import Transcript
 
 
-class Pager(ModalScreen[None]):
+class Pager(ClosesOnce[None], ModalScreen[None]):
     """A titled list of blocks; escape leaves it, ctrl+y copies the block at the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

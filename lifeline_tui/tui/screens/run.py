@@ -473,7 +473,10 @@ def _plainly(text: str) -> str:
 
 def _over(session: Session) -> str:
     """What is to be said at the end of a plan."""
-    if (session.state().plan.then or session.state().plan.steps) and session.outcome is None:
+    scripted, outcome = session.state().plan.then or session.state().plan.steps, session.outcome
+    if outcome is not None and outcome.status == "partial" and not outcome.left_out:
+        return "The plan is paused: {key:autoplay} goes on with it."
+    if scripted and outcome is None and session.run_status() != "complete":
         return "Every puzzle has been posed: {key:autoplay} asks what the plan asks then, {key:workings} and {key:self-score} ask more."
     asks = "{key:workings}, {key:self-score}, {key:key-check} still ask"
     return f"The plan has ended, and all is saved: {asks}; {{key:export}} exports; {{key:leave}} leaves."

@@ -16,6 +16,7 @@ from ...core.nodes import Origin
 from ...reading import MAIN, Reading
 from ...store import Owner, Reader, StoreError
 from ..blocks import Block
+from ..closing import ClosesOnce
 from ..record import Record, standing
 from ..show import shown_line
 from ..widgets.transcript import Transcript
@@ -37,7 +38,7 @@ class Look:
     streaming: tuple[Block, ...]
 
 
-class WatchScreen(Screen[None]):
+class WatchScreen(ClosesOnce[None], Screen[None]):
     """Nothing can be done here but look; enter takes the session over once nobody runs it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -167,7 +167,7 @@ class TreeRail(ScrollView, can_focus=True):
         return style
 
     def render_line(self, y: int) -> Strip:
-        width, at = self.size.width, self.scroll_offset.y + y
+        width, at = self.scrollable_content_region.width, self.scroll_offset.y + y
         if at >= len(self.rows):
             return Strip.blank(width, self.rich_style)
         cursor = ("cursor" if self.has_focus else "cursor-blurred") if at == self.cursor else ""

@@ -1,0 +1,18 @@
+"""A screen that answers is closed once: Textual takes another screen away for every further `dismiss`, and two keys may come at once."""
+
+from __future__ import annotations
+
+from textual.await_complete import AwaitComplete
+from textual.screen import Screen, ScreenResultType
+
+
+class ClosesOnce(Screen[ScreenResultType]):
+    """Mixed in before the screen's own kind."""
+
+    _closing = False
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        if self._closing:
+            return AwaitComplete()
+        self._closing = True
+        return super().dismiss(result)
