@@ -9,10 +9,10 @@ from textual.screen import Screen, ScreenResultType
 class ClosesOnce(Screen[ScreenResultType]):
     """Mixed in before the screen's own kind."""
 
-    _closing = False
+    _closed_once = False
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        if self._closing:
+        if self._closed_once:
             return AwaitComplete()
-        self._closing = True
+        self._closed_once = True
         return super().dismiss(result)
