@@ -219,8 +219,9 @@ class Form(ClosesOnce[dict[str, str] | None], ModalScreen[dict[str, str] | None]
         elif typed is not None and event.character and event.is_printable:
             event.stop()
             line = self.query_one(f"#field-{typed.name}", Line)
+            line.select_on_focus = False  # else the next letter would take this one's place
+            line.value, line.cursor_position = event.character, 1
             line.focus()
-            line.insert_text_at_cursor(event.character)
 
     def action_send(self) -> None:
         try:
