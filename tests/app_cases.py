@@ -29,7 +29,9 @@ async def running(
     async with app.run_test(size=size, tooltips=True, notifications=True) as pilot:
         await rest(pilot)
         if plan:
-            await until(pilot, lambda: isinstance(app.screen, RunScreen) or app._notifications)
+            await until(
+                pilot, lambda: isinstance(app.screen, RunScreen) or any(each.severity == "error" for each in app._notifications)
+            )
             assert isinstance(app.screen, RunScreen), f"{app.screen}: {said(app)}"
         try:
             yield app, pilot
