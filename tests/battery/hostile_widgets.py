@@ -139,7 +139,7 @@ PLACES = {
 class Careless(Guarded[None]):
     """An app of such widgets, which counts what text must never make it do."""
 
-    CSS = "VerticalScroll > * { height: auto; max-height: 4; } Static, Drawn { height: 2; } Checkbox, RadioButton { height: 3; }"
+    CSS = "VerticalScroll > * { height: auto; max-height: 4; } Static, Drawn, RichLog { height: 2; } Checkbox, RadioButton { height: 3; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class Careless(Guarded[None]):
         self.last = everything.children[-1]
         self.last.tooltip = Content(say(PLACES["tooltip"]))
         self.clear_notifications()
-        self.notify(say(PLACES["notification"]), title=say(PLACES["notification"]))
+        self.notify(say(PLACES["notification"]), title=say(PLACES["notification"]), timeout=3600)
 
     def action_planted(self, *given: str) -> None:
         self.actions += 1

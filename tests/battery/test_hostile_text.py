@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -170,10 +171,12 @@ async def kinds(said: list[Said]) -> Eyes:
                 for each in said:
                     await app.show(each)
                     await pilot.hover(app.last)
-                    for _ in range(100):
+                    patience = time.monotonic() + 60
+                    while True:
                         strips = painted(app)
                         seen = "\n".join(strip.text for strip in strips)
-                        if app._exception or all(each.mark(place) in seen for place in PLACES.values()):
+                        there = all(each.mark(place) in seen for place in PLACES.values())
+                        if app._exception or there or time.monotonic() > patience:
                             break
                         await pilot.pause(0.02)
                     eyes.written(each, bytes_of(app, strips))
