@@ -14,7 +14,7 @@ from .actions import Effect
 from .core.nodes import Assistant, How, Node, Part, Remark, User, as_data, from_data
 from .core.state import State
 from .core.tree import Tree, in_force
-from .interventions import TABLE
+from .interventions import called
 
 if TYPE_CHECKING:
     from .session import Session
@@ -236,16 +236,14 @@ def _of(state: State) -> str:
 
 def _part(part: Part, state: State) -> str:
     """One part of a turn, by what was done: "workings of puzzle 3"."""
-    position = part.position or next((a.position for a in state.attempts if a.puzzle.id == part.puzzle), None)
-    name = {"reveal": "true key"}.get(part.via) or (TABLE[part.via].label if part.via in TABLE else part.via or "text")
-    name = {"free": "your text", "edit": "edited turn", "next": "rules"}.get(part.via, name)
-    return name + (f" for puzzle {position}" if position is not None else "")
+    position = part.position or state.position(part.puzzle)
+    return (called(part.via) or "text") + (f" for puzzle {position}" if position is not None else "")
 
 
 def _remark(remarks: Sequence[Remark], state: State, about: str) -> str:
     first = remarks[0]
     if any(remark.field == "grade" for remark in remarks):
-        position = next((a.position for a in state.attempts if a.puzzle.id == first.puzzle), None)
+        position = state.position(first.puzzle)
         return "override" + (f" of puzzle {position}" if position is not None else "")
     if first.field == "label":
         return f"label {first.value} on {about}"
@@ -259,10 +257,9 @@ def about(state: State, node: Node) -> str:
     found = [a.position for a in state.attempts if node.id in (a.item, a.call, a.reply)]
     if found:
         return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"
-    last = state.last_part
     if isinstance(node.body, Assistant):
         return "a forged turn"
-    return (TABLE[last.via].label if last is not None and last.via in TABLE else "") or "the start"
+    return (called(state.last_part.via) if state.last_part is not None else "") or "the start"
 
 
 def turned_to(done: Done, branches: dict[str, str]) -> Done:

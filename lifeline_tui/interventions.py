@@ -78,13 +78,18 @@ def intervention(
 # Fields
 
 
+def called(via: str) -> str:
+    """What the operator did or asked by the intervention of this name, in a word or two."""
+    ours = {"free": "your text", "edit": "edited turn", "reveal": "true key", "next": "rules"}
+    return ours.get(via) or (TABLE[via].label if via in TABLE else via)
+
+
 def where(state: State) -> str:
     """Where a path has come, in words: "after puzzle 3"."""
     last = state.last_part
     puzzle = f"puzzle {state.posed}" if state.posed else ""
     if last is not None and (last.kind is PartKind.PROBE or last.via == "free"):
-        label = TABLE[last.via].label if last.via in TABLE else last.via
-        return f"after {label}" + (f" at {puzzle}" if puzzle else "")
+        return f"after {called(last.via)}" + (f" at {puzzle}" if puzzle else "")
     return f"after {puzzle}" if puzzle else "before the first puzzle"
 
 

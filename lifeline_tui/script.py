@@ -152,14 +152,12 @@ def _decide(session: Session, place: int, values: Values, attempt: Attempt | Non
     """What the action at `place` would do.  It is done where the one that it continues ended; one about no puzzle by itself, such as a
     challenge, where the attempt's reply was the last word; any other at the tip.  Raises Refusal."""
     step = _script(session.state().plan)[place]
+    at = ""
     if step.after:
-        here = _end(session, place, attempt)
-    elif attempt is None or "puzzle" in values or values.get("in") != "fork":
-        return session.decide(step.do, values, attempt.reply if attempt is not None else None)
-    else:
-        here = attempt.reply
-    context = replace(session.context(here), queue=session.queue(here))
-    return replace(TABLE[step.do].decide(session.state(here), context, values), parent=here)
+        at = _end(session, place, attempt)
+    elif attempt is not None and "puzzle" not in values and values.get("in") == "fork":
+        at = attempt.reply
+    return session.decide(step.do, values, attempt.reply if attempt is not None else None, at)
 
 
 def _end(session: Session, place: int, attempt: Attempt | None) -> str:

@@ -204,9 +204,12 @@ class Session(Reading):
             self._left = asked, f"from {trunk}, {where(self.state(start))}"
         return self._left[1]
 
-    def seen(self, name: str, values: Values | None = None, cursor: str | None = None) -> tuple[State, Context]:
-        """What an intervention is decided from: the path that it will hang from, which is not always the one in hand."""
-        context, entry = self.context(cursor), TABLE[name]
+    def seen(self, name: str, values: Values | None = None, cursor: str | None = None, at: str = "") -> tuple[State, Context]:
+        """What an intervention is decided from: the path that it will hang from, which is `at` where that is given, and otherwise not
+        always the one in hand."""
+        context, entry = self.context(at or cursor), TABLE[name]
+        if at:
+            return self.state(at), replace(context, queue=self.queue(at))
         if entry.place and (values or {}).get("in", entry.place) == ASIDE:
             branch, start = self.start(cursor)
         elif entry.group == "step":
@@ -240,9 +243,10 @@ class Session(Reading):
 
     # Doing
 
-    def decide(self, name: str, values: Values | None = None, cursor: str | None = None) -> Effect:
-        """What `name` would do: the exact text for a preview.  Raises Refusal."""
-        return self._intervention(name).decide(*self.seen(name, values, cursor), values)
+    def decide(self, name: str, values: Values | None = None, cursor: str | None = None, at: str = "") -> Effect:
+        """What `name` would do, below `at` where that is given: the exact text for a preview.  Raises Refusal."""
+        effect = self._intervention(name).decide(*self.seen(name, values, cursor, at), values)
+        return replace(effect, parent=at) if at else effect
 
     @staticmethod
     def _intervention(name: str) -> Intervention:

@@ -1,7 +1,7 @@
 """Which branch left which, and where: the one place that tells a probe's fork from the trunk that it left.
 
-A probe's fork says so in its `fork` annotation, or bears the probe's name.  Its trunk is the branch that it left, or, where that is a probe's fork too, the trunk of that
-one.  Where a branch left is read from the machine's `fork` annotation; a session that has none is guessed at from its tree.
+A probe's fork says so in its `fork` annotation, or bears the probe's name.  Its trunk is the branch that it left, or, where that is a
+probe's fork too, the trunk of that one.  Where a branch left is read from the machine's `fork` annotation; a session that has none is guessed at from its tree.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ def trunk_of(reading: Reading, branch: str) -> str:
     seen = set()
     while made_by_probe(reading, branch) and branch not in seen:
         seen.add(branch)
-        stored = _stored(reading, branch)
-        branch = stored[0] if stored is not None else _sharing_most(reading, branch)
+        branch = left(reading, branch)[0]
     return branch
 
 
@@ -47,26 +46,14 @@ def _stored(reading: Reading, branch: str) -> tuple[str, str] | None:
     return fork.left, fork.node
 
 
-def _sharing_most(reading: Reading, branch: str) -> str:
-    """The branch, no probe's fork itself, whose path has most in common with that of `branch`."""
-    place = {node.id: depth for depth, node in enumerate(reading.tree.path(reading.branches[branch]))}
+def _guessed(reading: Reading, branch: str) -> tuple[str, str | None]:
+    """The branch with which `branch` shares most of what was there before its own turns, and the last node that they share.  Of several
+    it is none that a probe made, then one that had gone on by then, then the home branch."""
+    mine = reading.tree.path(reading.branches[branch])
+    place = {node.id: depth for depth, node in enumerate(mine)}
     found = []
     for name, tip in reading.branches.items():
-        shared = next((node.id for node in reading.tree.above(tip) if node.id in place), None)
-        if shared is not None and not made_by_probe(reading, name):
-            found.append((place[shared], name == home(reading), name))
-    return max(found)[2] if found else home(reading)
-
-
-def _guessed(reading: Reading, branch: str) -> tuple[str, str | None]:
-    """The branch with which `branch` shares most, if that was there first, and the last node that they share."""
-    mine = [node.id for node in reading.tree.path(reading.branches[branch])]
-    place = {id: depth for depth, id in enumerate(mine)}
-    found: list[tuple[int, bool, str]] = []
-    for name, tip in reading.branches.items():
-        if name == branch:
-            continue
-        first = None
+        first = None  # of that branch's own nodes
         for node in reading.tree.above(tip):
             if node.id in place:
                 break
@@ -74,13 +61,10 @@ def _guessed(reading: Reading, branch: str) -> tuple[str, str | None]:
         else:
             continue
         depth = place[node.id]
-        own = reading.tree[mine[depth + 1]] if depth + 1 < len(mine) else None
-        if own is not None and (first is None or first.seq < own.seq):
-            found.append((depth, name == home(reading), name))
-    if not found:
-        above = trunk_of(reading, branch)
-        above = home(reading) if above == branch else above
-        shared = next((node.id for node in reading.tree.above(reading.branches[above]) if node.id in place), None)
-        return above, shared
-    depth, _, name = max(found)
-    return name, mine[depth]
+        own = mine[depth + 1] if depth + 1 < len(mine) else None
+        if name != branch and own is not None:
+            older = first is None or first.seq < own.seq
+            found.append((depth, not made_by_probe(reading, name), older, name == home(reading), name))
+    deepest = max((each[0] for each in found if each[2]), default=None)
+    best = max((each for each in found if deepest is None or each[0] == deepest), default=None)
+    return (best[-1], mine[best[0]].id) if best is not None else (home(reading), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -213,6 +214,20 @@ def test_what_is_wrong_in_a_pack_is_named_with_its_place(tmp_path: Path, good: s
     with pytest.raises(BadFile) as caught:
         load_pack(written(tmp_path, GOOD.replace(good, bad, 1)))
     assert (caught.value.line, caught.value.field) == (line, field)
+
+
+def test_a_pack_is_bounded_by_what_its_keys_hold_and_never_by_a_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pack(keys: list[str]) -> Path:
+        made = [f"  - {{id: p{n}, text: x, answer: {{type: sequence, value: '{key}'}}}}\n" for n, key in enumerate(keys)]
+        return written(tmp_path, "name: mine\npuzzles:\n" + "".join(made))
+
+    monkeypatch.setattr(time, "thread_time", lambda: pytest.fail("a busy machine must not refuse a pack"))
+    assert len(load_pack(pack(["1, 2, 3, 4, 5, 6, 7"] * 1_000)).puzzles) == 1_000
+    with pytest.raises(BadFile) as caught:
+        load_pack(pack([", ".join("1" * 300)] * 100))
+    assert str(caught.value).endswith(
+        "puzzles[23]: is one too many: up to it the keys have 20,654 characters together; those of a pack may have 20,000"
+    )
 
 
 def test_an_empty_pack_is_refused(tmp_path: Path) -> None:

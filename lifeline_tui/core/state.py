@@ -212,6 +212,10 @@ class State:
         """Untrue statements above: fake keys, false verdicts, false scores."""
         return sum(a.truth(told) is False for a in self.attempts for told in a.told)
 
+    def position(self, puzzle: str | None) -> int | None:
+        """The number under which the subject knows a puzzle; None where it was not posed, or none is meant."""
+        return next((attempt.position for attempt in self.attempts if puzzle and attempt.puzzle.id == puzzle), None)
+
     def find(self, reply: str, puzzle: str = "") -> Attempt | None:
         """The attempt that `reply` made (at `puzzle`, where it made several)."""
         return next((a for a in self.attempts if a.reply == reply and (not puzzle or a.puzzle.id == puzzle)), None)

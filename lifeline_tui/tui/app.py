@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.worker import WorkerCancelled
 
+from ..actions import ARRIVING
 from ..config import Config
 from .gone import Lasting, watch
 from .guard import Guarded
@@ -294,7 +295,7 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         if self.session is not None and self.session.busy:
             from .keys import with_keys
 
-            self.notify(with_keys("A reply is still arriving: {key:cancel} stops it.", self.keymap), severity="warning")
+            self.notify(with_keys(ARRIVING, self.keymap), severity="warning")
             return
         if self.session is not None:
             self.last_session = self.session.id

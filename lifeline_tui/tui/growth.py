@@ -7,7 +7,7 @@ from itertools import islice
 
 from ..core.nodes import Assistant, Call, How, Node, Part, Reply, Root, Status, User
 from ..core.state import Attempt, State
-from ..interventions import TABLE
+from ..interventions import TABLE, called
 from ..session import Session
 from .rail import Grove, Twig
 
@@ -119,9 +119,8 @@ def _asked(state: State) -> str:
     last = state.last_part
     if last is None or not last.via:
         return "turn"
-    label = {"free": "your text", "edit": "edited turn"}.get(last.via) or (TABLE[last.via].label if last.via in TABLE else last.via)
-    position = next((a.position for a in state.attempts if last.puzzle and a.puzzle.id == last.puzzle), None)
-    return label + (f" P{position}" if position is not None else "")
+    position = state.position(last.puzzle)
+    return called(last.via) + (f" P{position}" if position is not None else "")
 
 
 def _again(session: Session, node: Node) -> bool:

@@ -6,6 +6,7 @@ A bare string handed to a widget is parsed as markup, which can run actions, and
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from ..core.text import visible, visible_line
@@ -25,3 +26,10 @@ def shown(text: str, style: str = "") -> Content:
 def shown_line(text: str, style: str = "", limit: int = 200) -> Content:
     """Like `shown`, on one line of at most `limit` characters."""
     return shown(visible_line(text, limit), style)
+
+
+def cut(text: str, room: int, sign: str = "…") -> str:
+    """`text` in at most `room` cells, with a sign where it is cut: `right: 20` is never read as `right: 2`."""
+    if cell_len(text) <= room:
+        return text
+    return set_cell_size(text, room - len(sign)) + sign if room >= len(sign) else ""

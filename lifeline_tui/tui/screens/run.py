@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...actions import MARK, Refusal
+from ...actions import ARRIVING, MARK, Refusal
 from ...calling import Change, Grew, PassedOver, Streamed, Waiting
 from ...core.nodes import Call, Reply, Status
 from ...interventions import TABLE
@@ -272,7 +272,7 @@ class RunScreen(Screen[None]):
     def _waits(self) -> bool:
         """Whether a reply is arriving, which is said."""
         if self.session.busy:
-            self.notify(self.keyed("A reply is still arriving: {key:cancel} stops it."), severity="warning")
+            self.notify(self.keyed(ARRIVING), severity="warning")
         return self.session.busy
 
     # Doing

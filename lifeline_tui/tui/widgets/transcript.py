@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Any, ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -26,6 +26,7 @@ from ...core.text import visible_line
 from ..blocks import Block
 from ..column import Column
 from ..glyphs import glyphs_of
+from ..show import cut
 
 FLUSH_EVERY = 0.03
 """Seconds between two paintings of streamed text."""
@@ -345,9 +346,9 @@ class Transcript(ScrollView, can_focus=True):
         if row == 0:
             glyph = glyphs.origin.get(block.origin, "?")
             room = max(1, self.scrollable_content_region.width - GUTTER)
-            name = _cut(f"{glyph} {visible_line(block.heading, 60)}", room - bool(block.tags))
+            name = cut(f"{glyph} {visible_line(block.heading, 60)}", room - bool(block.tags))
             tags = "".join(f" {glyphs.dot} {visible_line(tag, 60)}" for tag in block.tags)
-            tags = _cut(tags, room - cell_len(name))
+            tags = cut(tags, room - cell_len(name))
             look = self._style(here, block.tone or "quiet")
             return Strip([gutter, Segment(name, writer + Style(bold=True)), Segment(tags, look)])
         if row > len(flow.lines):
@@ -381,8 +382,3 @@ class Transcript(ScrollView, can_focus=True):
             if 0 <= row < len(drawn) and (span := selection.get_span(y)) is not None:
                 lines.append(drawn[row][span[0] : None if span[1] == -1 else span[1]])
         return "\n".join(lines), "\n"
-
-
-def _cut(text: str, room: int) -> str:
-    """`text` in at most `room` cells, with a sign where it is cut: `right: 20` is never read as `right: 2`."""
-    return text if cell_len(text) <= room else f"{set_cell_size(text, room - 1)}…" if room > 0 else ""

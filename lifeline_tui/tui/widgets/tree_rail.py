@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,6 +19,7 @@ from textual.strip import Strip
 from ...core.text import visible_line
 from ..glyphs import Glyphs, glyphs_of
 from ..rail import Row
+from ..show import cut
 
 
 class TreeRail(ScrollView, can_focus=True):
@@ -187,20 +188,14 @@ class TreeRail(ScrollView, can_focus=True):
         after += f" +{row.hidden:,}" if row.hidden else ""
         label = visible_line(twig.label, width) + (f" {glyphs.below} fake {visible_line(twig.told, width)}" if twig.told else "")
         room = max(0, width - sum(segment.cell_length for segment in segments) - cell_len(f"{lead} {marks}{after}"))
-        label = _cut(label, room, glyphs)
+        label = cut(label, room, glyphs.more)
         segments.append(Segment(f"{lead} {label}", self._style(look, cursor)))
         if marks:
             segments.append(Segment(marks, self._style(look, twig.tone, cursor)))
-        if twig.name and (name := _cut(visible_line(twig.name, width), room - cell_len(label) - 1, glyphs)):
+        name = cut(visible_line(twig.name, width), room - cell_len(label) - 1, glyphs.more)
+        if name not in ("", glyphs.more):
             segments.append(Segment(f" {name}", self._style(look, cursor)))
         return [*segments, Segment(after, quiet)] if after else segments
-
-
-def _cut(text: str, room: int, glyphs: Glyphs) -> str:
-    """`text` within `room` cells, with a sign where it was cut; nothing where not even a word's beginning has room."""
-    if cell_len(text) <= room:
-        return text
-    return set_cell_size(text, room - len(glyphs.more)) + glyphs.more if room > len(glyphs.more) + 1 else ""
 
 
 def _guide(step: str, glyphs: Glyphs) -> str:
