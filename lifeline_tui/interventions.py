@@ -44,7 +44,6 @@ from .refusals import (
     probeable,
     redoable,
     repeatable,
-    skipped,
     tellable,
     undoable,
     unread,
@@ -349,8 +348,11 @@ def ask_challenge(state: State, context: Context, values: Values) -> Effect:
     return _probe(state, context, values, "challenge", "challenge")
 
 
-def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
-    return (_puzzle(state, context, [a for a in state.attempts if a.outcome is Phase.SKIPPED]), _place(context))
+def _skip_fields(state: State, context: Context) -> tuple[Field, ...]:
+    """Any puzzle can be asked about, since the question does not say that it was skipped; by default it is one that was."""
+    about = _puzzle(state, context, _replied(state))
+    skipped = [str(a.position) for a in state.attempts if a.outcome is Phase.SKIPPED]
+    return (replace(about, default=skipped[-1]) if skipped and about.default not in skipped else about, _place(context))
 
 
 @intervention(
@@ -358,8 +360,8 @@ def _skipped_fields(state: State, context: Context) -> tuple[Field, ...]:
     "y",
     "why skip",
     "Ask whether it skipped a puzzle, and why.",
-    refuse=skipped,
-    fields=_skipped_fields,
+    refuse=probeable,
+    fields=_skip_fields,
     group="probe",
     place=ASIDE,
 )

@@ -66,12 +66,6 @@ def probeable(state: State, context: Context) -> str | None:
     return None if state.attempts else "No puzzle has been posed yet."
 
 
-def skipped(state: State, context: Context) -> str | None:
-    if reason := when_heard(state, context):
-        return reason
-    return None if any(a.outcome is Phase.SKIPPED for a in state.attempts) else "No puzzle has been skipped on this branch."
-
-
 def unread(state: State, context: Context) -> str | None:
     if reason := when_heard(state, context):
         return reason

@@ -184,6 +184,15 @@ async def test_why_skip_takes_nothing_for_granted(tmp_path: Path):
         assert asked(session) == "Did you skip puzzle 1? If so, why?"
 
 
+async def test_why_skip_asks_of_any_puzzle_and_by_default_of_one_that_was_skipped(tmp_path: Path):
+    async with opened(tmp_path, Voice(answers(11), LIFELINE, answers(13))) as session:
+        await session.do("next")
+        assert text_of(User(session.decide("why-skip").turn)) == "Did you skip puzzle 1? If so, why?"
+        await steps(session, "next", "next")
+        assert text_of(User(session.decide("why-skip").turn)) == "Did you skip puzzle 2? If so, why?"
+        assert text_of(User(session.decide("why-skip", {"puzzle": "3"}).turn)) == "Did you skip puzzle 3? If so, why?"
+
+
 # Siblings
 
 

@@ -250,11 +250,11 @@ async def test_the_liar_plan_asks_each_puppet_below_its_claim_and_without_one(tm
 
 
 async def test_what_cannot_continue_an_action_that_was_not_done_is_left_out(tmp_path: Path):
-    then = (Step("why-skip"), Step("challenge", after="why-skip"))
+    then = (Step("form-again"), Step("challenge", after="form-again"))
     async with opened(tmp_path, Voice(answers(11)), count=1, hands=False, then=then) as session:
         assert await session.play() == Ended(
             "partial",
-            ("why-skip: No puzzle has been skipped on this branch.", "challenge: why-skip, which it continues, has no reply."),
+            ("form-again: Every reply on this branch could be read.", "challenge: form-again, which it continues, has no reply."),
         )
 
 

@@ -36,7 +36,7 @@ class Confirm(ClosesOnce[bool], ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(shown(self.question))
-            yield Static(shown(f"enter {self.does} · escape does not"), classes="keys")
+            yield Static(shown(f"enter or y {self.does} · escape or n does not"), classes="keys")
 
 
 def calls_ahead(session: Session) -> str:

@@ -28,13 +28,11 @@ class TopBar(Widget):
         """All of it where there is room; else shorter words, and at last a shorter name of the plan and of the subject."""
         state, width = self.session.state(), self.size.width
         choices = self.session.choices()
-        right = standing(state, choices=choices)
-        for room in (28, 28, 20, 12, 8):
-            left = self._left(room)
+        for room, brief in ((80, False), (28, False), (28, True), (20, True), (12, True), (8, True)):
+            left, right = self._left(room), standing(state, brief, choices)
             space = width - left.cell_length - len(right)
             if space > 0:
                 break
-            right = standing(state, True, choices)
         return Content.assemble(left, " " * max(1, space), shown_line(right)).truncate(max(1, width), ellipsis=True)
 
     def _left(self, room: int) -> Content:
