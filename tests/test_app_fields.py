@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from app_cases import SMALL, drawn, press, rest, running, said, script
+from app_cases import SMALL, WIDE, drawn, press, rest, running, said, script
 from textual import events
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from lifeline_tui.config import Config
 from lifeline_tui.interventions import TABLE
+from lifeline_tui.tui.app import LifelineApp
 from lifeline_tui.tui.glyphs import UNICODE
 from lifeline_tui.tui.screens.form import Form
 from lifeline_tui.tui.screens.help import help_blocks
+from lifeline_tui.tui.screens.start import StartScreen
 from lifeline_tui.tui.widgets.choice import Choice
+from lifeline_tui.tui.widgets.transcript import Transcript
 
 PLAN = "lifelines-10"
 UNREAD = '- "I tried 12 first. The answer is 38, I think; 7 was wrong."\n'
@@ -135,7 +138,7 @@ async def test_the_choice_with_the_focus_is_seen_without_colour(tmp_path: Path) 
 
 
 async def test_help_says_of_each_question_where_it_goes(tmp_path: Path) -> None:
-    text = "\n".join(block.text for block in help_blocks({}, UNICODE))
+    text = "\n".join(block.text for block in help_blocks(StartScreen(), {}, UNICODE, 200))
     assert "w  workings: Ask for the working of a puzzle, or for the derivation of its shown key. In a fork, unless" in text
     assert "i  write: Write a turn of your own; queued feedback goes first. On this branch, unless" in text
 
@@ -189,3 +192,55 @@ async def test_no_notification_shows_markup(tmp_path: Path) -> None:
         await press(pilot, "ctrl+c")
         assert "ctrl+q quits" in said(app)
         assert "[" not in said(app)
+
+
+async def test_what_is_said_again_stands_once_and_an_error_stands_until_its_time_is_over(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        app.notify("It failed.", severity="error", timeout=60)
+        for _ in range(3):
+            app.notify("There is nothing to say.")
+        await pilot.pause()
+        assert said(app).count("There is nothing to say.") == 1
+        for number in range(6):
+            app.notify(f"Said {number}.")
+        await pilot.pause()
+        assert [each.message for each in app._notifications] == ["It failed.", "Said 3.", "Said 4.", "Said 5."]
+
+
+@pytest.mark.parametrize("size", [(60, 20), SMALL, WIDE, (200, 50)])
+async def test_a_line_of_help_that_goes_on_below_goes_on_under_its_words(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(tmp_path, size, plan=PLAN) as (app, pilot):
+        await press(pilot, "question_mark")
+        view = app.screen.query_one(Transcript)
+        group = next(block for block in view.blocks if block.id == "probe")
+        await press(pilot, "down", "down")
+        rows = group.text.split("\n")
+        shown = drawn(app)
+        assert size[0] > 80 or any(row.startswith(" " * 10) for row in rows), "what goes on stands under the words"
+        there = [row for row in rows if row.strip() in shown]
+        assert len(there) > 3
+        assert all(f"█ {row}" in shown for row in there), "and none is wrapped once more"
+
+
+async def test_help_on_the_start_screen_begins_with_its_own_keys(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL) as (app, pilot):
+        await press(pilot, "question_mark")
+        seen = drawn(app)
+        assert seen.index("Here") < seen.index("m  Pick a model") < seen.index("In a session")
+
+
+async def test_slash_goes_to_a_field_that_takes_words_wherever_it_is_pressed(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL) as (app, pilot):
+        await press(pilot, "m", "slash", *"abc")
+        assert app.focused is app.screen.query_one("#name", Input)
+        assert app.screen.query_one("#name", Input).value == "abc"
+        await press(pilot, "escape", "t", "slash", *"def")
+        assert app.screen.query_one("#search", Input).value == "def"
+
+
+async def test_what_is_being_opened_is_said_from_the_first_paint_on(tmp_path: Path) -> None:
+    app = LifelineApp(Config(), tmp_path / "notebook.db", plan=PLAN, model="sim/rational", paced=False)
+    async with app.run_test(size=SMALL):
+        screen = app.screen_stack[0]
+        assert [str(each.content) for each in screen.query(Static)] == [f"Opening {PLAN} on sim/rational …"]
+        await app.leave()

@@ -189,7 +189,7 @@ def test_no_item_of_the_bar_is_cut_and_none_stands_on_another(width: int) -> Non
 @pytest.mark.parametrize("name", TABLE)
 async def test_every_intervention_is_bound_and_in_help(name: str) -> None:
     assert any(TABLE[name].key in binding.key and binding.id == name for binding in RunScreen.BINDINGS)  # type: ignore[union-attr]
-    assert any(f"{key_of(name, {})}  {TABLE[name].label}: " in block.text for block in help_blocks({}, UNICODE))
+    assert any(f"{key_of(name, {})}  {TABLE[name].label}: " in block.text for block in help_blocks(StartScreen(), {}, UNICODE, 200))
 
 
 async def test_a_remapped_key_works_and_is_shown(tmp_path: Path) -> None:

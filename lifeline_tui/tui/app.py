@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.notifications import Notify
 from textual.worker import WorkerCancelled
 
 from ..actions import ARRIVING
@@ -41,6 +42,9 @@ PATIENCE = 0.4
 
 SAID = 5.0
 """Seconds after which it is said again."""
+
+MOST_SAID = 3
+"""Notifications that stand at one time, errors apart."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -302,6 +306,15 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def on_notify(self, event: Notify) -> None:
+        """What is said again stands once; of several the last ones stand, and an error until its time is over."""
+        new = event.notification
+        told = list(self._notifications)
+        again = [each for each in told if (each.message, each.title, each.severity) == (new.message, new.title, new.severity)]
+        passing = [each for each in told if each.severity != "error" and each not in again]
+        for each in again + passing[: max(0, len(passing) - MOST_SAID + 1)]:
+            self._unnotify(each, refresh=False)
+
     def action_help_quit(self) -> None:
         """ctrl+c, which copies in some terminals and ends programs in others: said in plain words, since markup is never parsed."""
         from .keys import key_name
@@ -310,9 +323,9 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
 
     def action_help(self) -> None:
         from .screens.help import help_blocks
-        from .screens.pager import Pager
+        from .screens.pager import Pager, text_width
 
-        self.push_screen(Pager("Help", help_blocks(self.keymap, self.glyphs)))
+        self.push_screen(Pager("Help", help_blocks(self.screen, self.keymap, self.glyphs, text_width(self.size.width))))
 
     def action_command_palette(self) -> None:
         """All that can be done here, by name."""

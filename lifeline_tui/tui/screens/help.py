@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 from textual.binding import Binding
+from textual.screen import Screen
 
 from ...actions import ASIDE
 from ...core.nodes import Origin
@@ -26,25 +29,34 @@ PLACES = {ASIDE: " In a fork, unless you say otherwise.", "trunk": " On this bra
 """Where a question goes unless the operator says otherwise."""
 
 
-def help_blocks(keymap: Mapping[str, str], glyphs: Glyphs) -> list[Block]:
-    """Everything that can be done, by group, with the keys as they are set."""
+def help_blocks(screen: Screen[Any], keymap: Mapping[str, str], glyphs: Glyphs, width: int) -> list[Block]:
+    """Everything that can be done, by group, with the keys as they are set, in lines of at most `width` cells.  First comes what can be
+    done on `screen`, from where help was asked for."""
     from .run import RunScreen
 
+    def line(key: str, words: str) -> str:
+        return textwrap.fill(f"{key:>8}  {words}", width, subsequent_indent=" " * 10)
+
+    def keys(of: type[Screen[Any]]) -> list[str]:
+        bindings = [each for each in of.BINDINGS if isinstance(each, Binding) and each.id not in TABLE]
+        return [line(key_name(keymap.get(each.id or "", each.key)), each.description) for each in bindings]
+
     made = []
+    if not isinstance(screen, RunScreen):
+        here = [*keys(type(screen)), line("enter", "what the line under the cursor says"), line("ctrl+q", "Quit")]
+        made.append(Block("here", Origin.OPERATOR, "Here", "\n".join(here)))
+        made.append(Block("session", Origin.OPERATOR, "In a session", "The keys below are those of a session that is open."))
     for group, title in GROUPS.items():
         lines = [
-            f"{key_of(name, keymap):>8}  {entry.label}: {entry.about}{PLACES.get(entry.place, '')}"
+            line(key_of(name, keymap), f"{entry.label}: {entry.about}{PLACES.get(entry.place, '')}")
             for name, entry in TABLE.items()
             if entry.group == group
         ]
         made.append(Block(group, Origin.OPERATOR, title, "\n".join(lines)))
-    rest = [
-        f"{key_name(keymap.get(binding.id or '', binding.key)):>8}  {binding.description}"
-        for binding in RunScreen.BINDINGS
-        if isinstance(binding, Binding) and binding.id not in TABLE
-    ]
-    rest += ["  up, down  a turn; pageup, pagedown a page; home, end the first and the last"]
-    rest += ["  ctrl+p  command palette", "  ctrl+z  suspend; fg comes back", "  ctrl+q  quit; everything is saved already"]
+    rest = keys(RunScreen)
+    rest += [line("up, down", "a turn; pageup, pagedown a page; home, end the first and the last")]
+    rest += [line("ctrl+p", "command palette"), line("ctrl+z", "suspend; fg comes back")]
+    rest += [line("ctrl+q", "quit; everything is saved already")]
     made.append(Block("look", Origin.OPERATOR, "Looking and moving", "\n".join(rest)))
     writers = "\n".join(f"{glyphs.origin[origin]}  {origin}" for origin in Origin)
     made.append(Block("signs", Origin.OPERATOR, "Who wrote what", writers))

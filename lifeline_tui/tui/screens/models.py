@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 class ModelScreen(ClosesOnce[tuple[str, str] | None], ModalScreen[tuple[str, str] | None]):
     """Answers with (model, API base), or None when it was left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave", id="models.leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Leave", id="models.leave"),
+        Binding("slash", "name", "Type a name", show=False, id="models.search"),
+    ]
     DEFAULT_CSS = """
     ModelScreen { align: center middle; }
     ModelScreen > Vertical { width: 90%; max-width: 96; height: auto; max-height: 95%; background: $panel; padding: 1 2; }
@@ -87,6 +90,9 @@ class ModelScreen(ClosesOnce[tuple[str, str] | None], ModalScreen[tuple[str, str
             self.query_one("#name", Input).focus()
             return
         self.dismiss((offer.model, offer.api_base))
+
+    def action_name(self) -> None:
+        self.query_one("#name", Input).focus()
 
     def on_input_submitted(self) -> None:
         name = self.query_one("#name", Input).value.strip()

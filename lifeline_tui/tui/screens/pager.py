@@ -16,7 +16,15 @@ from ...core.transcript import Rendered, writers
 from ..blocks import Block
 from ..closing import ClosesOnce
 from ..show import shown_line
-from ..widgets.transcript import Transcript
+from ..widgets.transcript import GUTTER, Transcript
+
+SHARE, MOST = 0.9, 110
+"""How much of the screen's width it takes, and how many cells at most."""
+
+
+def text_width(width: int) -> int:
+    """Cells of a line of text in a pager on a screen that is `width` cells wide: without its margins, the gutter and the scrollbar."""
+    return max(20, min(MOST, int(SHARE * width)) - 2 - GUTTER - 2)
 
 
 class Pager(ClosesOnce[None], ModalScreen[None]):
@@ -26,11 +34,11 @@ class Pager(ClosesOnce[None], ModalScreen[None]):
         Binding("escape,q,question_mark", "dismiss", "Leave", id="pager.leave"),
         Binding("ctrl+y", "copy", "Copy", id="pager.copy"),
     ]
-    DEFAULT_CSS = """
-    Pager { align: center middle; }
-    Pager > .title { width: 90%; max-width: 110; height: 1; background: $panel; padding: 0 1; text-style: bold; }
-    Pager > Transcript { width: 90%; max-width: 110; height: 85%; background: $surface; padding: 0 1; }
-    Pager > .keys { width: 90%; max-width: 110; height: 1; background: $panel; padding: 0 1; color: $text-muted; }
+    DEFAULT_CSS = f"""
+    Pager {{ align: center middle; }}
+    Pager > .title {{ width: {SHARE:.0%}; max-width: {MOST}; height: 1; background: $panel; padding: 0 1; text-style: bold; }}
+    Pager > Transcript {{ width: {SHARE:.0%}; max-width: {MOST}; height: 85%; background: $surface; padding: 0 1; }}
+    Pager > .keys {{ width: {SHARE:.0%}; max-width: {MOST}; height: 1; background: $panel; padding: 0 1; color: $text-muted; }}
     """
 
     def __init__(self, title: str, blocks: Sequence[Block]) -> None:

@@ -63,6 +63,7 @@ class StartScreen(Screen[None]):
     DEFAULT_CSS = """
     StartScreen { align: center middle; }
     StartScreen > Vertical { width: 90%; max-width: 92; height: auto; max-height: 100%; }
+    StartScreen #opening { width: auto; color: $text-muted; }
     StartScreen #title { text-style: bold; color: $primary; height: 1; }
     StartScreen #about { color: $text-muted; height: 1; }
     StartScreen OptionList {
@@ -88,6 +89,8 @@ class StartScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         if self.covered:
+            what = f"{self.app.plan} on {self.app.model}" if self.app.plan else "the session"
+            yield Static(shown_line(f"Opening {what} …"), id="opening")
             return
         with Vertical():
             yield Static(shown("lifeline"), id="title")

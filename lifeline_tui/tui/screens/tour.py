@@ -47,6 +47,8 @@ class TourScreen(ClosesOnce[None], Screen[None]):
         Binding("space,n,enter", "step", "Next", show=False, id="tour.next", priority=True),
         Binding("escape,q", "app.home", "Leave", show=False, id="tour.leave"),
         Binding("tab", "switch", "Other side", show=False, id="tour.switch"),
+        Binding("slash", "app.find", "Search", show=False, id="tour.search"),
+        Binding("question_mark", "app.help", "Help", show=False, id="tour.help"),
     ]
     DEFAULT_CSS = """
     TourScreen { layout: vertical; }
