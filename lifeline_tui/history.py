@@ -208,7 +208,7 @@ def said(tree: Tree, remarks: Sequence[Remark]) -> tuple[Said, ...]:
 
 
 def label(effect: Effect, state: State, known: Sequence[Part], tree: Tree, about: str) -> str:
-    """What `effect` does, in a few words: "fake key for puzzle 2 (queued)".  `state` is that of where it hangs, `known` what waits
+    """What `effect` does, in a few words: "fake key P2 (queued)", P2 being puzzle 2.  `state` is that of where it hangs, `known` what waits
     there; `about` names the turn that a remark is about."""
     if effect.remarks:
         return _remark(effect.remarks, state, about)
@@ -222,7 +222,7 @@ def label(effect: Effect, state: State, known: Sequence[Part], tree: Tree, about
         last = effect.turn[-1]
         posed = [part.position for part in effect.turn if part.position is not None]
         if posed:
-            puzzles = f"puzzle {posed[0]}" if len(posed) == 1 else f"puzzles {posed[0]}–{posed[-1]}"
+            puzzles = f"P{posed[0]}" if len(posed) == 1 else f"P{posed[0]}–P{posed[-1]}"
             return f"turn {number} ({puzzles})"
         return f"turn {number} ({_part(last, state)})"
     if effect.call is not None:
@@ -231,20 +231,20 @@ def label(effect: Effect, state: State, known: Sequence[Part], tree: Tree, about
 
 
 def _of(state: State) -> str:
-    return f" (puzzle {state.posed})" if state.posed else ""
+    return f" P{state.posed}" if state.posed else ""
 
 
 def _part(part: Part, state: State) -> str:
-    """One part of a turn, by what was done: "workings of puzzle 3"."""
+    """One part of a turn, by what was done: "workings P3"."""
     position = part.position or state.position(part.puzzle)
-    return (called(part.via) or "text") + (f" for puzzle {position}" if position is not None else "")
+    return (called(part.via) or "text") + (f" P{position}" if position is not None else "")
 
 
 def _remark(remarks: Sequence[Remark], state: State, about: str) -> str:
     first = remarks[0]
     if any(remark.field == "grade" for remark in remarks):
         position = state.position(first.puzzle)
-        return "override" + (f" of puzzle {position}" if position is not None else "")
+        return "override" + (f" P{position}" if position is not None else "")
     if first.field == "label":
         return f"label {first.value} on {about}"
     if first.field == "bookmark":

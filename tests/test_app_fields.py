@@ -197,8 +197,8 @@ async def test_no_notification_shows_markup(tmp_path: Path) -> None:
 async def test_what_is_said_again_stands_once_and_an_error_stands_until_its_time_is_over(tmp_path: Path) -> None:
     async with running(tmp_path, plan=PLAN) as (app, pilot):
         app.notify("It failed.", severity="error", timeout=60)
-        for _ in range(3):
-            app.notify("There is nothing to say.")
+        for number in range(3):
+            app.notify("There is nothing to say.", title=str(number))
         await pilot.pause()
         assert said(app).count("There is nothing to say.") == 1
         for number in range(6):

@@ -154,8 +154,8 @@ async def test_what_was_done_is_taken_back_in_order_and_done_again(tmp_path: Pat
         await press(pilot, "m", "l", *"W3", "enter", "semicolon", *"odd", "ctrl+s", "f", "enter", "b", "n")
         fork = session.tip
         nodes, notes = len(session.tree), sum(map(len, session.tree.notes.values()))
-        labels = ["turn 3 (puzzle 3)", "fork", "fake key for puzzle 2 (queued)", "note on 2", "label W3 on 2", "bookmark on 2"]
-        for label in [*labels, "turn 2 (puzzle 2)", "turn 1 (puzzle 1)"]:
+        labels = ["turn 3 (P3)", "fork", "fake key P2 (queued)", "note on 2", "label W3 on 2", "bookmark on 2"]
+        for label in [*labels, "turn 2 (P2)", "turn 1 (P1)"]:
             assert session.label("undo") == f"undo: {label}"
             assert f"z undo: {label}"[:25] in drawn(app)
             await press(pilot, "z")
@@ -182,7 +182,7 @@ async def test_an_override_that_is_taken_back_leaves_the_machines_reading(tmp_pa
         before = session.state().attempts
         await press(pilot, "g", "tab", "tab", "ctrl+u", *"77", "enter")
         assert session.state().attempts[0].answer == "77"
-        assert session.label("undo") == "undo: override of puzzle 1"
+        assert session.label("undo") == "undo: override P1"
         await press(pilot, "z")
         assert session.state().attempts == before
         marks = {note.version for note in session.tree.notes[session.tip] if note.by == "operator"}
@@ -200,7 +200,7 @@ async def test_what_can_be_taken_back_outlives_the_program(tmp_path: Path) -> No
         app.resume(id)
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         session = session_of(app)
-        assert session.label("undo") == undoes == "undo: true key for puzzle 2 (queued)"
+        assert session.label("undo") == undoes == "undo: true key P2 (queued)"
         await press(pilot, "z", "z", "ctrl+d", "ctrl+d")
         assert session.label("undo") == undoes
         assert [part.via for part in session.queue()] == ["reveal"]
@@ -232,7 +232,7 @@ async def test_a_session_without_a_record_of_deeds_is_taken_back_a_turn_at_a_tim
         await press(pilot, "n", "n")
         session.history.recall({"done": [{"label": 3}], "undone": "x"})
         tip = session.tip
-        assert session.label("undo") == "undo: turn 2 (puzzle 2)"
+        assert session.label("undo") == "undo: turn 2 (P2)"
         await press(pilot, "z")
         assert len(session.state().attempts) == 1
         await press(pilot, "ctrl+d")
@@ -462,7 +462,7 @@ async def test_the_bar_never_jumps_with_what_undo_would_take_back(tmp_path: Path
         bar = app.screen.query_one(Actions)
         before = [(item.name, item.x, item.y) for item in bar.items()]
         await press(pilot, "n", "f", "enter")
-        assert "z undo: fake key for…" in drawn(app)
+        assert "z undo: fake key P1 …" in drawn(app)
         assert [(item.name, item.x, item.y) for item in bar.items()] == before
         assert TABLE["redo"].key == "ctrl+d"
         assert isinstance(run_screen(app), RunScreen)

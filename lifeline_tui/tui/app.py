@@ -307,10 +307,10 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
             self.pop_screen()
 
     def on_notify(self, event: Notify) -> None:
-        """What is said again stands once; of several the last ones stand, and an error until its time is over."""
+        """What is said again stands once, under the name of what it answers now; of several the last ones stand, and an error until its time is over."""
         new = event.notification
         told = list(self._notifications)
-        again = [each for each in told if (each.message, each.title, each.severity) == (new.message, new.title, new.severity)]
+        again = [each for each in told if (each.message, each.severity) == (new.message, new.severity)]
         passing = [each for each in told if each.severity != "error" and each not in again]
         for each in again + passing[: max(0, len(passing) - MOST_SAID + 1)]:
             self._unnotify(each, refresh=False)
