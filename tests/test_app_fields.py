@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from app_cases import SMALL, WIDE, drawn, press, rest, running, said, script
 from textual import events
+from textual.strip import Strip
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from lifeline_tui.config import Config
@@ -244,3 +245,29 @@ async def test_what_is_being_opened_is_said_from_the_first_paint_on(tmp_path: Pa
         screen = app.screen_stack[0]
         assert [str(each.content) for each in screen.query(Static)] == [f"Opening {PLAN} on sim/rational …"]
         await app.leave()
+
+
+async def test_what_was_said_of_an_earlier_key_does_not_cover_a_form_and_an_error_does(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n")
+        app.notify("Nothing is arriving.")
+        app.notify("It failed.", severity="error", timeout=60)
+        await pilot.pause()
+        assert "Nothing is arriving." in drawn(app)
+        await press(pilot, "f")
+        assert isinstance(app.screen, Form)
+        assert "Nothing is arriving." not in drawn(app)
+        assert "It failed." in drawn(app)
+
+
+async def test_a_session_is_laid_out_for_its_width_from_the_first_paint_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    widths = set()
+    plainly = Transcript.render_line
+
+    def render_line(self: Transcript, y: int) -> Strip:
+        widths.add(self.size.width)
+        return plainly(self, y)
+
+    monkeypatch.setattr(Transcript, "render_line", render_line)
+    async with running(tmp_path, SMALL, plan=PLAN):
+        assert widths == {78}

@@ -136,7 +136,7 @@ async def test_autoplay_on_a_paid_model_asks_first_and_once_a_session(tmp_path: 
         await press(pilot, "n", "space")
         assert isinstance(app.screen, Confirm)
         assert "at least 19 calls to scripted/" in app.screen.question
-        assert "enter starts it · escape does not" in drawn(app)
+        assert "enter or y starts it · escape or n does not" in drawn(app)
         await press(pilot, "space", "escape")
         assert isinstance(app.screen, RunScreen)
         assert len(session.state().attempts) == 1, "nothing was sent"

@@ -11,11 +11,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...session import Session
-from ..closing import ClosesOnce
+from ..overlay import Overlay
 from ..show import shown
 
 
-class Confirm(ClosesOnce[bool], ModalScreen[bool]):
+class Confirm(Overlay[bool], ModalScreen[bool]):
     """Enter does it; escape, or n, does not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

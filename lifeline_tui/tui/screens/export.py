@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ...exporters import FORMATS
-from ..closing import ClosesOnce
+from ..overlay import Overlay
 from ..show import shown
 from ..widgets.choice import Choice
 from ..widgets.line import Line
@@ -29,7 +29,7 @@ UNSAVED = (NOTEBOOK, "notebook: all of it, the unsaved reply too")
 SUFFIX = {NOTEBOOK: ".db", **{name: each.suffix for name, each in FORMATS.items()}}
 
 
-class ExportForm(ClosesOnce[tuple[str, Path] | None], ModalScreen[tuple[str, Path] | None]):
+class ExportForm(Overlay[tuple[str, Path] | None], ModalScreen[tuple[str, Path] | None]):
     """Answers with (format, path), or None when it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave", id="export.leave")]

@@ -18,9 +18,9 @@ from ...actions import Effect, Field, Intervention, Refusal, attempt_in
 from ...core.nodes import FACTS, plain
 from ...interventions import effect_of_key
 from ...session import Session
-from ..closing import ClosesOnce
 from ..editor import edit_outside
 from ..keys import with_keys
+from ..overlay import Overlay
 from ..show import shown
 from ..widgets.choice import Choice
 from ..widgets.line import Line
@@ -48,7 +48,7 @@ class Elsewhere(Static, can_focus=True):
         return shown(f"{len(self.value):,} characters, too many to be edited here: ctrl+o opens them in $EDITOR")
 
 
-class Form(ClosesOnce[dict[str, str] | None], ModalScreen[dict[str, str] | None]):
+class Form(Overlay[dict[str, str] | None], ModalScreen[dict[str, str] | None]):
     """Asks for an intervention's fields; answers with their values, or None when it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

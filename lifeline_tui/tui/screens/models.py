@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from ...config import bad_address
 from ...models import Offer, local_offers, offers
-from ..closing import ClosesOnce
+from ..overlay import Overlay
 from ..show import shown, shown_line
 from ..widgets.line import Line
 from ..widgets.menu import Menu
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..app import LifelineApp
 
 
-class ModelScreen(ClosesOnce[tuple[str, str] | None], ModalScreen[tuple[str, str] | None]):
+class ModelScreen(Overlay[tuple[str, str] | None], ModalScreen[tuple[str, str] | None]):
     """Answers with (model, API base), or None when it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from ...core.nodes import Body, Call, Origin
 from ...core.transcript import Rendered, writers
 from ..blocks import Block
-from ..closing import ClosesOnce
+from ..overlay import Overlay
 from ..show import shown_line
 from ..widgets.transcript import GUTTER, Transcript
 
@@ -27,7 +27,7 @@ def text_width(width: int) -> int:
     return max(20, min(MOST, int(SHARE * width)) - 2 - GUTTER - 2)
 
 
-class Pager(ClosesOnce[None], ModalScreen[None]):
+class Pager(Overlay[None], ModalScreen[None]):
     """A titled list of blocks; escape leaves it, ctrl+y copies the block at the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -14,8 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ..closing import ClosesOnce
 from ..commands import Command, found
+from ..overlay import Overlay
 from ..show import shown, shown_line
 from ..widgets.line import Line
 from ..widgets.menu import Menu
@@ -26,7 +26,7 @@ KEY = 10
 """Cells of a key."""
 
 
-class Palette(ClosesOnce[Command | None], ModalScreen[Command | None]):
+class Palette(Overlay[Command | None], ModalScreen[Command | None]):
     """Answers with a command, or None when it was left.  The list follows each letter at once, so that enter does what is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,6 +11,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
@@ -103,6 +104,7 @@ class RunScreen(Screen[None]):
         yield Actions(self.session, self.app.keymap)
 
     def on_mount(self) -> None:
+        self._fit(self.app.size)
         self.query_one("#small", Card).compact = True
         transcript = self.query_one(Transcript)
         transcript.focus()
@@ -122,9 +124,12 @@ class RunScreen(Screen[None]):
             self.notify(left_out, timeout=8)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < 100, "narrow")
-        self.set_class(event.size.width >= 160, "wide")
+        self._fit(event.size)
         self.redraw()
+
+    def _fit(self, size: Size) -> None:
+        self.set_class(size.width < 100, "narrow")
+        self.set_class(size.width >= 160, "wide")
 
     # What changed
 

@@ -18,8 +18,8 @@ from textual.widgets.option_list import Option
 from ...core.nodes import Origin
 from ...store import Hit, Reader, StoreError
 from ...store import Session as Row
-from ..closing import ClosesOnce
 from ..glyphs import Glyphs
+from ..overlay import Overlay
 from ..show import shown, shown_line
 from ..widgets.line import Line
 from ..widgets.menu import Menu
@@ -34,7 +34,7 @@ TITLE, NARROW, ROOM = 30, 18, 100
 """Cells of a title, on a screen of less than `ROOM` columns too: what comes after it, SIMULATED first, must stay in sight."""
 
 
-class SessionsScreen(ClosesOnce[None], Screen[None]):
+class SessionsScreen(Overlay[None], Screen[None]):
     """A search line over a list.  With words in the line, it lists where they were said."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -19,7 +19,7 @@ from ...core.nodes import Node, Origin, PartKind, User
 from ...reading import MAIN, Reading
 from ...recordings import recording
 from ..blocks import Block
-from ..closing import ClosesOnce
+from ..overlay import Overlay
 from ..record import of_node, reading, standing
 from ..show import shown
 from ..widgets.transcript import Transcript
@@ -40,7 +40,7 @@ class Step:
     tips: tuple[str, ...]
 
 
-class TourScreen(ClosesOnce[None], Screen[None]):
+class TourScreen(Overlay[None], Screen[None]):
     """space (or n) reveals the next turns; escape leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

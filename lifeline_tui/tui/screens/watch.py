@@ -16,7 +16,7 @@ from ...core.nodes import Origin
 from ...reading import MAIN, Reading
 from ...store import Owner, Reader, StoreError
 from ..blocks import Block
-from ..closing import ClosesOnce
+from ..overlay import Overlay
 from ..record import Record, standing
 from ..show import shown_line
 from ..widgets.transcript import Transcript
@@ -38,7 +38,7 @@ class Look:
     streaming: tuple[Block, ...]
 
 
-class WatchScreen(ClosesOnce[None], Screen[None]):
+class WatchScreen(Overlay[None], Screen[None]):
     """Nothing can be done here but look; enter takes the session over once nobody runs it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
