@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from lifeline_tui.config import Config
+from lifeline_tui.subjects.protocol import Delta, Event, Request
+from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.app import LifelineApp
 from lifeline_tui.tui.screens.run import RunScreen
 from lifeline_tui.tui.widgets.transcript import Transcript
@@ -90,6 +92,12 @@ def notice(app: LifelineApp) -> str:
 def said(app: LifelineApp) -> str:
     """What the notifications say."""
     return "\n".join(f"{each.title}: {each.message}" for each in app._notifications)
+
+
+async def half_a_reply(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
+    """In the place of a scripted subject's stream: a reply that never ends."""
+    yield Delta(text="half of an")
+    await asyncio.Event().wait()
 
 
 def script(home: Path, text: str) -> str:

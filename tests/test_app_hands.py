@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from app_cases import SMALL, WIDE, drawn, notice, press, rest, run_screen, running, said, script, transcript, until
+from app_cases import SMALL, WIDE, drawn, half_a_reply, notice, press, rest, run_screen, running, said, script, transcript, until
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList
@@ -17,7 +16,7 @@ from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import User
 from lifeline_tui.interventions import TABLE
 from lifeline_tui.session import Session
-from lifeline_tui.subjects.protocol import Capabilities, Delta, Event, Request, SubjectError
+from lifeline_tui.subjects.protocol import Capabilities, SubjectError
 from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.app import LifelineApp
 from lifeline_tui.tui.screens.form import Form
@@ -258,11 +257,7 @@ async def test_escape_never_leaves_and_the_key_that_does_is_in_sight(tmp_path: P
 
 
 async def test_a_session_is_not_left_while_a_reply_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def endless(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
-        yield Delta(text="half of an")
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(ScriptedSubject, "stream", endless)
+    monkeypatch.setattr(ScriptedSubject, "stream", half_a_reply)
     async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- x")) as (app, pilot):
         session = session_of(app)
         await pilot.press("n")
@@ -484,11 +479,7 @@ async def test_keys_of_one_burst_go_where_they_were_meant_to(tmp_path: Path) -> 
 
 
 async def test_a_key_too_many_is_refused_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def endless(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
-        yield Delta(text="half of an")
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(ScriptedSubject, "stream", endless)
+    monkeypatch.setattr(ScriptedSubject, "stream", half_a_reply)
     async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- x")) as (app, pilot):
         session = session_of(app)
         for _ in range(5):

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from app_cases import SMALL, WIDE, drawn, notice, press, rest, run_screen, running, said, script, transcript, until
+from app_cases import SMALL, WIDE, drawn, half_a_reply, notice, press, rest, run_screen, running, said, script, transcript, until
 from textual.widgets import Input
 
 from lifeline_tui.config import Config
@@ -206,11 +206,7 @@ async def test_a_remapped_key_works_and_is_shown(tmp_path: Path) -> None:
 
 
 async def test_cancel_keeps_the_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def endless(self: ScriptedSubject, request: Request) -> AsyncGenerator[Event, None]:
-        yield Delta(text="half of an")
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(ScriptedSubject, "stream", endless)
+    monkeypatch.setattr(ScriptedSubject, "stream", half_a_reply)
     async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- x")) as (app, pilot):
         session = app.session
         assert session is not None
