@@ -11,10 +11,10 @@ def main() -> None:
     # Imports make many objects and no garbage: a tenth of the time to the first paint went to looking for it.
     gc.set_threshold(50_000)
     if len(sys.argv) == 1:
-        from .opening import open_app
+        from .cli.launch import open_app
 
         sys.exit(open_app())
-    from .cli import main as command
+    from .cli.main import main as command
 
     command()
 

@@ -12,7 +12,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from lifeline_tui.config import Config
+from lifeline_tui.loading.config import Config
 from lifeline_tui.subjects.protocol import Delta, Event, Request
 from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.app import LifelineApp

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lifeline_tui.calling import Writer
 from lifeline_tui.core.nodes import Call, Reply, Status, User, plain, text_of
 from lifeline_tui.core.plan import Feedback, Plan
 from lifeline_tui.core.puzzle import Answer, Fake, Puzzle
-from lifeline_tui.interventions import TABLE
-from lifeline_tui.session import Session, create, judge_unanswered, resume
+from lifeline_tui.interventions.table import TABLE
+from lifeline_tui.loading.templates import load_templates
+from lifeline_tui.session.calls import Writer
+from lifeline_tui.session.session import Session, create, judge_unanswered, resume
 from lifeline_tui.store import Store
 from lifeline_tui.subjects.protocol import Capabilities, Delta, End, Event, Request
-from lifeline_tui.templates import load_templates
 
 WORDS = load_templates()
 LIFELINE = "ACTION: LIFELINE"

@@ -10,8 +10,8 @@ from textual import events
 from textual.strip import Strip
 from textual.widgets import Input, OptionList, Static, TextArea
 
-from lifeline_tui.config import Config
-from lifeline_tui.interventions import TABLE
+from lifeline_tui.interventions.table import TABLE
+from lifeline_tui.loading.config import Config
 from lifeline_tui.tui.app import LifelineApp
 from lifeline_tui.tui.glyphs import UNICODE
 from lifeline_tui.tui.screens.form import Form

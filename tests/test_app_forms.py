@@ -10,7 +10,7 @@ from app_cases import SMALL, drawn, press, running, said, script, transcript, un
 from textual.widgets import Input, Static, TextArea
 
 from lifeline_tui.core.nodes import Assistant, Origin, User, plain, text_of
-from lifeline_tui.interventions import TABLE
+from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.tui.screens.form import Form
 from lifeline_tui.tui.screens.pager import Pager
 from lifeline_tui.tui.screens.run import RunScreen

@@ -12,10 +12,10 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import User
-from lifeline_tui.interventions import TABLE
-from lifeline_tui.session import Session
+from lifeline_tui.interventions.table import TABLE
+from lifeline_tui.loading.config import Config
+from lifeline_tui.session.session import Session
 from lifeline_tui.subjects.protocol import Capabilities, SubjectError
 from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.app import LifelineApp
@@ -446,7 +446,7 @@ async def test_sentences_name_the_keys_as_they_are_set(tmp_path: Path, monkeypat
 
 
 def test_without_a_keyboard_a_sentence_names_what_would_be_done() -> None:
-    from lifeline_tui.actions import Refusal
+    from lifeline_tui.interventions.types import Refusal
 
     refusal = Refusal("The subject still owes a reply: {key:regenerate} asks for it.")
     assert str(refusal) == "The subject still owes a reply: regenerate asks for it."

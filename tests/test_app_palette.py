@@ -10,8 +10,8 @@ from textual import events
 from textual.binding import Binding
 from textual.widgets import Input, OptionList, Static
 
-from lifeline_tui.config import Config
-from lifeline_tui.interventions import TABLE
+from lifeline_tui.interventions.table import TABLE
+from lifeline_tui.loading.config import Config
 from lifeline_tui.tui.commands import Command, commands, found
 from lifeline_tui.tui.screens.export import ExportForm
 from lifeline_tui.tui.screens.pager import Pager

@@ -9,7 +9,7 @@ import pytest
 from app_cases import SMALL, drawn, press, rest, running, said, script, until
 from textual.widgets import Input, OptionList
 
-from lifeline_tui.config import Config
+from lifeline_tui.loading.config import Config
 from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.recent import KEPT, Recent, Used, recall, recent_path, remember
 from lifeline_tui.tui.screens.confirm import Confirm

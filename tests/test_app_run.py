@@ -11,9 +11,9 @@ import pytest
 from app_cases import SMALL, WIDE, drawn, half_a_reply, notice, press, rest, run_screen, running, said, script, transcript, until
 from textual.widgets import Input
 
-from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import Reply, Status
-from lifeline_tui.interventions import TABLE
+from lifeline_tui.interventions.table import TABLE
+from lifeline_tui.loading.config import Config
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.subjects.protocol import Delta, End, Event, Request
 from lifeline_tui.subjects.scripted import ScriptedSubject

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifeline_tui.core.candidates import MOST, candidates
 from lifeline_tui.core.puzzle import ANSWER_TYPES, Answer
+from lifeline_tui.core.reading.candidates import MOST, candidates
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ import click
 import pytest
 from command_line import COMMAND, environ, lifeline, real
 
-from lifeline_tui.actions import Refusal
-from lifeline_tui.cli import cli
+from lifeline_tui.cli.main import cli
 from lifeline_tui.core.nodes import Call as CallBody
 from lifeline_tui.core.nodes import Origin, Part, PartKind, Reply, Root, Span, Status, User, digest, text_of
 from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import CHAT, render
-from lifeline_tui.session import Session
+from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Draft, Reader, Store
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.names import SIMULATED
@@ -256,9 +256,9 @@ def test_the_doctor_names_a_folder_that_cannot_be_read(monkeypatch: pytest.Monke
 
 
 def test_the_names_of_keys_are_those_of_every_screen_and_widget() -> None:
-    from lifeline_tui.doctor import bindings
-    from lifeline_tui.interventions import TABLE
-    from lifeline_tui.keyboard import spelled
+    from lifeline_tui.cli.doctor import bindings
+    from lifeline_tui.interventions.table import TABLE
+    from lifeline_tui.loading.keyboard import spelled
 
     usual = bindings()
     assert usual.keys() >= TABLE.keys() | {"quit", "peek", "sessions.leave", "form.send", "tree.fold", "transcript.next"}
@@ -372,7 +372,7 @@ async def stream(self, request):
     asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
     await asyncio.sleep(60)
 scripted.ScriptedSubject.stream = stream
-from lifeline_tui.cli import main
+from lifeline_tui.cli.main import main
 main()
 """
 
@@ -730,7 +730,7 @@ def watch(event, args):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
         reached.add(args[1][0] if event == "socket.connect" else args[0])
 sys.addaudithook(watch)
-from lifeline_tui.cli import main
+from lifeline_tui.cli.main import main
 def no(*args, **kwargs):
     raise AssertionError("a process was started")
 subprocess.Popen.__init__ = no
@@ -811,11 +811,11 @@ def test_hostile_files_are_named_and_not_obeyed(scratch: Path) -> None:
 
 
 FAULTY = f"""
-from lifeline_tui import cli, cli_tools
+from lifeline_tui.cli import main, tools
 def wrong(*args):
     raise ValueError({HOSTILE!a})
-cli_tools.load_config = wrong
-cli.main()
+tools.load_config = wrong
+main.main()
 """
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, WORDS, answers, plan, puzzles
 
+from lifeline_tui.core.attempt_phases import LAW, Event, Phase, after, may
 from lifeline_tui.core.chance import draw, shuffled
-from lifeline_tui.core.judge import judge, told_remarks
 from lifeline_tui.core.nodes import (
     FAILED,
     KIND_OF,
@@ -37,10 +37,10 @@ from lifeline_tui.core.nodes import (
     plain,
 )
 from lifeline_tui.core.plan import Feedback, Plan
+from lifeline_tui.core.reading.auto_annotate import judge, told_remarks
 from lifeline_tui.core.schedule import due, plan_fakes, plan_option_order, shown_key
 from lifeline_tui.core.state import State, Tally, apply, fold
 from lifeline_tui.core.transcript import BASE, CHAT, call_digest, render
-from lifeline_tui.core.turn import LAW, Event, Phase, after, may
 from lifeline_tui.core.wording import item, labels, option_order, reveal, rules, verdict
 
 

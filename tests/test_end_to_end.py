@@ -20,17 +20,17 @@ from command_line import lifeline, real
 from model_server import ModelServer, Seen, behaviour, model_server
 from model_server import Reply as Answer
 
-from lifeline_tui import headless
-from lifeline_tui.calling import Streamed
-from lifeline_tui.config import Config
 from lifeline_tui.core.chance import derive
 from lifeline_tui.core.nodes import Call, Node, Reply, Status, Usage, digest
 from lifeline_tui.core.transcript import call_digest
-from lifeline_tui.lab import Lab
+from lifeline_tui.loading.config import Config
+from lifeline_tui.runs import headless
+from lifeline_tui.session.calls import Streamed
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import OwnedElsewhere, Reader, Store
 from lifeline_tui.store.verify import verify
+from lifeline_tui.subjects.child.client import Provider
 from lifeline_tui.subjects.protocol import Deadlines
-from lifeline_tui.subjects.provider import Provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 __all__ = ["model_server"]

@@ -34,10 +34,10 @@ from lifeline_tui.exporters.markdown import _block, _plain, joined
 from lifeline_tui.exporters.table import _cell
 from lifeline_tui.importers.fitting import check_body, check_steps, check_value
 from lifeline_tui.importers.session_jsonl import read
-from lifeline_tui.interventions import scriptable
-from lifeline_tui.loading import BadFile
-from lifeline_tui.plans import load_plan, plan_names
-from lifeline_tui.session import Session
+from lifeline_tui.interventions.table import scriptable
+from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.plans import load_plan, plan_names
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.verify import verify

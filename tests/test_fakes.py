@@ -14,7 +14,7 @@ from command_line import lifeline
 
 from lifeline_tui.core.puzzle import STRATA, Answer, Fake, Puzzle
 from lifeline_tui.families import Params, families, flaw, knight_quotas
-from lifeline_tui.packs import check_puzzle, dump, load_pack, make
+from lifeline_tui.loading.packs import check_puzzle, dump, load_pack, make
 
 SHIPPED = load_pack("starter")
 PUZZLES = {puzzle.id: puzzle for puzzle in SHIPPED.puzzles}

@@ -9,10 +9,10 @@ from effort import Effort
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lifeline_tui.core.expressions import agree, read
-from lifeline_tui.core.grading import Grade, grade, same
 from lifeline_tui.core.puzzle import ANSWER_TYPES, Answer
-from lifeline_tui.core.quantities import Unreadable
+from lifeline_tui.core.reading.expressions import agree, read
+from lifeline_tui.core.reading.grading import Grade, grade, same
+from lifeline_tui.core.reading.numbers import Unreadable
 
 # type, key; what is right; what is wrong; what is ungradable
 TABLE = [

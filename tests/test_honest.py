@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import Node, Reply, Status, User, plain
 from lifeline_tui.core.transcript import call_digest
-from lifeline_tui.headless import replay_recorded
-from lifeline_tui.lab import Lab
-from lifeline_tui.plans import plan_names
-from lifeline_tui.script import Ended
-from lifeline_tui.session import Session
+from lifeline_tui.loading.config import Config
+from lifeline_tui.loading.plans import plan_names
+from lifeline_tui.runs.autoplay import Ended
+from lifeline_tui.runs.headless import replay_recorded
+from lifeline_tui.session.lab import Lab
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader
 from lifeline_tui.store.verify import verify
 

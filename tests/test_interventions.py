@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued, reopened, rows, said, steps
 
-from lifeline_tui.actions import Refusal
+from lifeline_tui.core.attempt_phases import Phase
 from lifeline_tui.core.nodes import FAILED, Assistant, How, Origin, Part, PartKind, Reply, Span, Status, User, plain, text_of
 from lifeline_tui.core.plan import Feedback, Scoring
-from lifeline_tui.core.turn import Phase
-from lifeline_tui.interventions import TABLE, _edited, effect_of_key, scriptable
+from lifeline_tui.interventions.table import TABLE, _edited, effect_of_key, scriptable
+from lifeline_tui.interventions.types import Refusal
 
 # Feedback
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from session_cases import Voice, opened, rows
 
-from lifeline_tui.config import Config, Model, on_this_machine
-from lifeline_tui.lab import Lab
+from lifeline_tui.loading.config import Config, Model, on_this_machine
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.subjects.protocol import SubjectError
-from lifeline_tui.subjects.withheld import Withheld
+from lifeline_tui.subjects.unconfirmed import Withheld
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from effort import lines
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lifeline_tui import loading
 from lifeline_tui.core.text import visible_line
-from lifeline_tui.loading import KINDS, MAX_BYTES, BadFile, Entry, find, load, parse, resources, user_folder
+from lifeline_tui.loading import entry as loading
+from lifeline_tui.loading.entry import KINDS, MAX_BYTES, BadFile, Entry, find, load, parse, resources, user_folder
 
 M = MAX_BYTES
 
@@ -297,7 +297,7 @@ def test_a_package_carries_its_files_and_ignores_its_neighbours(
         folder.mkdir(parents=True)
     (inside / "shipped.yaml").write_text("name: x")
     (beside / "foreign.yaml").write_text("name: x")
-    monkeypatch.setattr(loading, "__file__", str(tmp_path / "site/lifeline_tui/loading.py"))
+    monkeypatch.setattr(loading, "__file__", str(tmp_path / "site/lifeline_tui/loading/entry.py"))
     assert resources("sessions") == {"shipped": inside / "shipped.yaml"}
 
 
@@ -321,7 +321,7 @@ def test_the_users_folder_is_the_platforms_unless_named(monkeypatch: pytest.Monk
 
 def test_nothing_heavy_is_imported_before_a_file_is_read() -> None:
     code = (
-        "import sys, lifeline_tui.plans, lifeline_tui.templates, lifeline_tui.config;"
+        "import sys, lifeline_tui.loading.plans, lifeline_tui.loading.templates, lifeline_tui.loading.config;"
         "print([m for m in ('yaml', 'platformdirs', 'tomllib', 'difflib') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lifeline_tui.config import Config
 from lifeline_tui.core.puzzle import Puzzle
-from lifeline_tui.lab import Lab
-from lifeline_tui.packs import load_pack
-from lifeline_tui.plans import load_plan, plan_names
+from lifeline_tui.loading.config import Config
+from lifeline_tui.loading.packs import load_pack
+from lifeline_tui.loading.plans import load_plan, plan_names
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.subjects.protocol import Event, Request
-from lifeline_tui.subjects.simulated import SimulatedSubject
+from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 
 SKIPPING = re.compile(r"lifeline|\bskip|\bpass(es|ed)?\b|ACTION|budget|penalt", re.IGNORECASE)
 

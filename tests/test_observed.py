@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import Status
-from lifeline_tui.subjects.observed import Observed, cause_of, may_retry, pause, words_of
+from lifeline_tui.subjects.child.wire import Observed, cause_of, may_retry, pause, words_of
 
 BODY = (
     b": a comment\r\n\r\nevent: x\r\n"

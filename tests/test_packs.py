@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from lifeline_tui.core.puzzle import STRATA, Answer, Fake, Puzzle
 from lifeline_tui.families import families
-from lifeline_tui.loading import BadFile
-from lifeline_tui.packs import Pack, check_pack, check_puzzle, dump, load_pack, make, pack_names
+from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.packs import Pack, check_pack, check_puzzle, dump, load_pack, make, pack_names
 
 SHIPPED = load_pack("starter")
 BY_FAMILY = {puzzle.family: puzzle for puzzle in reversed(SHIPPED.puzzles)}
@@ -108,7 +108,7 @@ def test_a_fake_that_its_error_does_not_give_is_caught() -> None:
 def test_methods_that_disagree_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     family = families()["bracelets"]
     wrong = replace(family, solvers={**family.solvers, "enumeration": lambda _: Answer("int", "7")})
-    monkeypatch.setattr("lifeline_tui.packs.families", lambda: {"bracelets": wrong})
+    monkeypatch.setattr("lifeline_tui.loading.packs.families", lambda: {"bracelets": wrong})
     key = BRACELET.answer.value
     assert planted("bracelets") == (False, f"The methods disagree: burnside gives {key} and enumeration gives 7.")
 
@@ -271,5 +271,5 @@ def test_make_follows_its_seed_and_says_when_a_family_runs_dry() -> None:
 
 
 def test_reading_packs_imports_no_family_and_no_yaml_before_they_are_needed() -> None:
-    code = "import sys, lifeline_tui.packs; print(sorted(m for m in sys.modules if m == 'yaml' or 'families.b' in m))"
+    code = "import sys, lifeline_tui.loading.packs; print(sorted(m for m in sys.modules if m == 'yaml' or 'families.b' in m))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

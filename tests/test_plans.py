@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import as_data, canonical, from_data
 from lifeline_tui.core.plan import CONDITIONS, WORDS, Feedback, Plan, Scoring, Selection, Step, When, before
-from lifeline_tui.interventions import scriptable
-from lifeline_tui.loading import BadFile
-from lifeline_tui.loading import parse as read
-from lifeline_tui.plans import SAMPLING, load_plan, parse, plan_names
-from lifeline_tui.templates import load_templates
+from lifeline_tui.interventions.table import scriptable
+from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.entry import parse as read
+from lifeline_tui.loading.plans import SAMPLING, load_plan, parse, plan_names
+from lifeline_tui.loading.templates import load_templates
 
 SHIPPED = (
     *("baseline-20", "baseline-20-action", "baseline-20-batch", "liar-realtime"),
@@ -103,7 +103,7 @@ def test_exactly_these_plans_ship() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_plan_bears_its_files_name_and_teaches(name: str) -> None:
-    from lifeline_tui.loading import find
+    from lifeline_tui.loading.entry import find
 
     assert load_plan(name, scriptable()).name == name
     assert find("sessions", name).read_text().startswith("# ")

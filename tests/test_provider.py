@@ -20,9 +20,9 @@ import pytest_asyncio
 from model_server import ModelServer, model_server
 
 from lifeline_tui.core.nodes import Status, Usage
+from lifeline_tui.subjects.child.client import LitellmSubject, Provider
 from lifeline_tui.subjects.protocol import Deadlines, Delta, End, Event, Request, Retry, Subject, SubjectError
-from lifeline_tui.subjects.provider import LitellmSubject, Provider
-from lifeline_tui.subjects.simulated import SimulatedSubject
+from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 __all__ = ["model_server"]
@@ -337,7 +337,7 @@ async def test_a_death_ends_calls_as_errors_and_the_next_call_starts_anew(provid
 async def test_the_child_is_in_a_session_of_its_own_and_dies_with_its_parent() -> None:
     program = """
 import asyncio, os
-from lifeline_tui.subjects.provider import Provider
+from lifeline_tui.subjects.child.client import Provider
 async def main():
     provider = Provider()
     task = asyncio.create_task(provider.ready())
@@ -380,7 +380,7 @@ async def test_nothing_of_the_working_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("OPENAI_API_KEY=from-the-working-folder")
     program = """
 import asyncio, sys
-from lifeline_tui.subjects.provider import Provider, SubjectError
+from lifeline_tui.subjects.child.client import Provider, SubjectError
 async def main():
     provider = Provider()
     try:

@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from lifeline_tui.config import Config
 from lifeline_tui.core.state import State
 from lifeline_tui.exporters import exporter
-from lifeline_tui.headless import summary
-from lifeline_tui.lab import Lab
-from lifeline_tui.plans import plan_names
-from lifeline_tui.reading import MAIN
-from lifeline_tui.session import Session
+from lifeline_tui.loading.config import Config
+from lifeline_tui.loading.plans import plan_names
+from lifeline_tui.runs.headless import summary
+from lifeline_tui.session.lab import Lab
+from lifeline_tui.session.session import Session
+from lifeline_tui.session.view import MAIN
 from lifeline_tui.store import Reader
 from lifeline_tui.subjects.names import SIMULATED
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifeline_tui.subjects.keys import dummy_key, missing_key
-from lifeline_tui.subjects.redaction import REDACTED, SHORTEST, Redaction, secrets
+from lifeline_tui.subjects.child.keys import dummy_key, missing_key
+from lifeline_tui.subjects.child.redaction import REDACTED, SHORTEST, Redaction, secrets
 
 SECRETS = ("abababab", "ababababcab", "bcabcabcc", "cc\\nccabab", "abccbaabbccaabcabccba")
 KEY = "sk-loopback-0123456789"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lifeline_tui.core import labels, replies
 from lifeline_tui.core.nodes import Assistant, Body, Call, Origin, Part, PartKind, Reply, Root, Span, System, User
+from lifeline_tui.core.reading import labels, replies
 from lifeline_tui.core.renderers import base_1
 from lifeline_tui.core.transcript import BASE, CHAT, RENDERERS, render
 

@@ -9,7 +9,7 @@ from effort import Effort
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifeline_tui.core.replies import Action, cut_base, parse, parse_batch, parse_self_score
+from lifeline_tui.core.reading.replies import Action, cut_base, parse, parse_batch, parse_self_score
 
 FORM = (
     "ACTION: ANSWER | LIFELINE\nANSWER: your answer\nDIFFICULTY: 1-10\n"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued, reopened, rows
 
-from lifeline_tui.calling import PassedOver
-from lifeline_tui.config import Config
 from lifeline_tui.core.chance import draw
 from lifeline_tui.core.nodes import Reply, Status, User, text_of
 from lifeline_tui.core.plan import Feedback, Step, When
-from lifeline_tui.lab import Lab
-from lifeline_tui.script import Ended, claimed_right
-from lifeline_tui.session import Session
+from lifeline_tui.loading.config import Config
+from lifeline_tui.runs.autoplay import Ended, claimed_right
+from lifeline_tui.session.calls import PassedOver
+from lifeline_tui.session.lab import Lab
+from lifeline_tui.session.session import Session
 
 LIAR = (Step("self-score"), Step("workings", each=("claimed",)))
 

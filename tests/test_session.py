@@ -25,16 +25,16 @@ from session_cases import (
     writer,
 )
 
-from lifeline_tui.actions import Refusal
-from lifeline_tui.calling import Grew
 from lifeline_tui.core.chance import derive
 from lifeline_tui.core.nodes import Purpose, Reply, Status, plain
 from lifeline_tui.core.plan import Feedback, Step
 from lifeline_tui.core.transcript import call_digest
-from lifeline_tui.session import Session, create
+from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.session.calls import Grew
+from lifeline_tui.session.session import Session, create
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.store.verify import verify
-from lifeline_tui.subjects.simulated import SimulatedSubject
+from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 
 LIAR = (Step("self-score"), Step("workings", each=("claimed",)))
 

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from effort import Effort
 
-from lifeline_tui.core import replies as parser
 from lifeline_tui.core.chance import derive
-from lifeline_tui.core.grading import grade
 from lifeline_tui.core.nodes import Status
 from lifeline_tui.core.puzzle import STRATA, Answer, Fake, Puzzle
-from lifeline_tui.packs import load_pack
+from lifeline_tui.core.reading import replies as parser
+from lifeline_tui.core.reading.grading import grade
+from lifeline_tui.loading.packs import load_pack
 from lifeline_tui.subjects.names import SIMULATED
 from lifeline_tui.subjects.protocol import Delta, End, Request, SubjectError
-from lifeline_tui.subjects.puppet_minds import TRAITS, Book, Mind, near
-from lifeline_tui.subjects.puppet_reading import read, split_prompt
-from lifeline_tui.subjects.simulated import SimulatedSubject
+from lifeline_tui.subjects.puppets.hearing import read, split_prompt
+from lifeline_tui.subjects.puppets.minds import TRAITS, Book, Mind, near
+from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 
 PROMPTS = Path(__file__).parent.parent / "prompts"
 SEEDS = range(1, 31)
@@ -603,7 +603,7 @@ async def test_closing_a_stream_halfway_ends_it() -> None:
 
 def test_importing_the_puppets_costs_the_standard_library_only() -> None:
     code = (
-        "import sys, lifeline_tui.subjects.simulated, lifeline_tui.subjects.scripted; "
+        "import sys, lifeline_tui.subjects.puppets.puppet, lifeline_tui.subjects.scripted; "
         "print([m for m in ('yaml', 'platformdirs', 'textual', 'litellm', 'click', 'sqlite_utils') if m in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=PROMPTS.parent, capture_output=True, text=True, check=True)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import Origin, Span, plain
 from lifeline_tui.core.template import Template, TemplateError, render
-from lifeline_tui.loading import BadFile
-from lifeline_tui.templates import load_templates, placeholders
+from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.templates import load_templates, placeholders
 
 PLACEHOLDERS = {
     "interventions/budget-change": {"lifelines"},

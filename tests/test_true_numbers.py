@@ -14,15 +14,16 @@ from command_line import lifeline
 from session_cases import BOTH, LIFELINE, WORDS, Voice, answers, opened, plan, puzzles, reopened, rows, steps, writer
 from store_cases import begin
 
-from lifeline_tui.core import grading, state
+from lifeline_tui.core import state
 from lifeline_tui.core.nodes import Call, Cause, Reply, Status, User, encode, node_hash
 from lifeline_tui.core.plan import Feedback, Scoring, Step
-from lifeline_tui.core.pooling import counts, difference, groups
+from lifeline_tui.core.reading import grading
 from lifeline_tui.exporters import write
-from lifeline_tui.headless import room, summary
 from lifeline_tui.importers.session_jsonl import parse, take
-from lifeline_tui.interventions import scriptable
-from lifeline_tui.session import Session, create
+from lifeline_tui.interventions.table import scriptable
+from lifeline_tui.metrics.pooling import counts, difference, groups
+from lifeline_tui.runs.headless import room, summary
+from lifeline_tui.session.session import Session, create
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.verify import verify

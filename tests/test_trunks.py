@@ -6,8 +6,8 @@ from pathlib import Path
 
 from session_cases import Voice, answers, opened, steps
 
-from lifeline_tui.session import Session
-from lifeline_tui.trunks import left, trunk_of
+from lifeline_tui.session.branches import left, trunk_of
+from lifeline_tui.session.session import Session
 
 
 def where(session: Session) -> dict[str, tuple[str, str | None, str]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .attempt_phases import Phase
 from .nodes import FAILED, Assistant, Part, Remark, Reply, Status, plain
-from .replies import PARSER_VERSION, parse_self_score
+from .reading.replies import PARSER_VERSION, parse_self_score
 from .state import Attempt, State
-from .turn import Phase
 
 
 def claim_remarks(state: State, body: Reply | Assistant, text: str | None, branch: str) -> list[Remark]:

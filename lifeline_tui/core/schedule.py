@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import floor
 
+from .attempt_phases import Phase
 from .chance import draw, pick
 from .nodes import Origin, Part
 from .plan import Plan
 from .puzzle import Puzzle
 from .state import SETTLED, Attempt, State
-from .turn import Phase
 from .wording import Templates, agrees, praise, reveal, score, verdict
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from .attempt_phases import LAW, Event, Phase, after
 from .exposure import Exposure, read
-from .grading import same
 from .nodes import FAILED, Assistant, Call, Node, Part, PartKind, Reply, Root, Status, User, fakes_shown, from_data
 from .plan import Plan
 from .puzzle import Puzzle
+from .reading.grading import same
 from .tree import Said
-from .turn import LAW, Event, Phase, after
 
 PARSES = frozenset(LAW[Phase.REPLIED]) - {Event.FAIL}
 FOLDED = frozenset({"attempt", "failed", "action", "answer", "difficulty", "confidence", "flags", "grade", "agrees"})

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from .chance import draw
-from .grading import same
 from .nodes import Origin, Part, PartKind, Root, Span, System
 from .plan import Plan
 from .puzzle import Puzzle
+from .reading.grading import same
 from .state import Attempt, State, tell
 from .template import Template, render
 

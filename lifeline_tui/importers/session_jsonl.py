@@ -16,7 +16,7 @@ from typing import Any
 from ..core.nodes import Annotation, Kind, Node, annotation_hash, canonical, decode, node_hash
 from ..core.plan import Actions
 from ..exporters.session_jsonl import FORMAT, VERSION
-from ..loading import BadFile, read_lines
+from ..loading.entry import BadFile, read_lines
 from ..store import Store
 from ..store.rows import named
 from .fitting import check_body, check_steps, check_value

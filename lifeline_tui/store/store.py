@@ -220,6 +220,6 @@ class Store(Reader):
 
         Returns how many nodes, annotations and branches were added, and how many were here already (`skipped`).
         """
-        from .adopt import adopt
+        from .merge import adopt
 
         return adopt(self._database, self._owned, session, nodes, annotations, branches, self.clock, self.new_id)

@@ -15,8 +15,8 @@ from ..core.text import visible
 from .append import Place, place_of, root_facts, session_facts
 from .database import TROUBLE
 from .errors import sentence
-from .pages import torn
 from .read import Reader
+from .recovery.pages import torn
 from .rows import ANNOTATION, NODE, clean, searchable, to_annotation, to_node
 from .schema import TRIGGERS
 from .views import VIEWS

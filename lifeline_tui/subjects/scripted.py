@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..core.nodes import Cause, Status, Usage
 from .protocol import Capabilities, Delta, End, Event, Request, SubjectError
-from .puppet_reading import split_prompt
+from .puppets.hearing import split_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Line:
 
 def read_script(path: str | Path) -> tuple[Line, ...]:
     """The replies in a file.  Raises SubjectError, which names file, line and field."""
-    from ..loading import BadFile, load
+    from ..loading.entry import BadFile, load
 
     try:
         script = load(path)

@@ -17,8 +17,8 @@ from textual.geometry import Size
 from textual.notifications import Notify
 from textual.worker import WorkerCancelled
 
-from ..actions import ARRIVING
-from ..config import Config
+from ..interventions.types import ARRIVING
+from ..loading.config import Config
 from .gone import Lasting, watch
 from .guard import Guarded
 from .patience import Patient
@@ -30,8 +30,8 @@ from .typed import forgive
 if TYPE_CHECKING:
     from textual.driver import Driver
 
-    from ..lab import Lab
-    from ..session import Session
+    from ..session.lab import Lab
+    from ..session.session import Session
     from ..store import StoreError
     from .commands import Command
     from .glyphs import Glyphs
@@ -98,7 +98,7 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     @cached_property
     def lab(self) -> Lab:
         """Made after the first paint: nothing of it is needed for that."""
-        from ..lab import Lab
+        from ..session.lab import Lab
 
         return Lab(self.config, self.db, paced=self.paced)
 
@@ -165,7 +165,7 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     async def begin(self, plan: str) -> None:
         """A new session of a plan, on the chosen model."""
         from ..core.plan import SelectionError
-        from ..loading import BadFile
+        from ..loading.entry import BadFile
         from ..store import StoreError
         from ..subjects.protocol import SubjectError
 
@@ -181,7 +181,7 @@ class LifelineApp(Patient[None], Themed[None], Guarded[None]):
     @work(exclusive=True, group="open")
     async def resume(self, id: str, at: str = "", word: str = "") -> None:
         """A stored session, where it was left; or with the cursor on the turn `at`, where `word` stands in it, on a branch that has it."""
-        from ..loading import BadFile
+        from ..loading.entry import BadFile
         from ..store import OwnedElsewhere, StoreError
         from ..subjects.protocol import SubjectError
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding
 from textual.screen import Screen
 
-from ..interventions import TABLE
+from ..interventions.table import TABLE
 from .keys import key_name, key_of, with_keys
 
 if TYPE_CHECKING:

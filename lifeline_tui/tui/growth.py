@@ -7,8 +7,8 @@ from itertools import islice
 
 from ..core.nodes import Assistant, Call, How, Node, Part, Reply, Root, Status, User
 from ..core.state import Attempt, State
-from ..interventions import TABLE, called
-from ..session import Session
+from ..interventions.table import TABLE, called
+from ..session.session import Session
 from .rail import Grove, Twig
 
 

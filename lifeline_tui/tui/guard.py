@@ -113,7 +113,7 @@ class Guarded(App[R]):
 
     def panic(self, *renderables: RenderableType) -> None:
         """What Textual ends the app for by itself is said as plain text, and is a fault like any other."""
-        from ..subjects.redaction import without_secrets
+        from ..subjects.child.redaction import without_secrets
 
         self._return_code = 1
         told = (segment.text for each in renderables for segment in self.console.render(each) if not segment.control)
@@ -122,7 +122,7 @@ class Guarded(App[R]):
 
     def _fatal_error(self) -> None:
         """Textual's own crash screen prints every local variable, keys among them (Law 10); this one prints the trace alone."""
-        from ..subjects.redaction import without_secrets
+        from ..subjects.child.redaction import without_secrets
 
         self.bell()
         self._exit_renderables.append(Text(visible(without_secrets(traceback.format_exc()))))

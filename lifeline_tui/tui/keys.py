@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..actions import MARK
-from ..interventions import TABLE
+from ..interventions.table import TABLE
+from ..interventions.types import MARK
 
 KEYS = {
     **{"semicolon": ";", "full_stop": ".", "question_mark": "?", "slash": "/", "backspace": "bksp", "escape": "esc"},

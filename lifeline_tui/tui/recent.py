@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import bad_address
-from ..loading import BadFile, decoded, read_bytes
+from ..loading.config import bad_address
+from ..loading.entry import BadFile, decoded, read_bytes
 
 FILE = "recent.json"
 KEPT = 6
@@ -94,7 +94,7 @@ def _word(text: object) -> str:
 
 def remember(recent: Recent) -> None:
     """Writes the file, whole or not at all.  Raises OSError."""
-    from ..subjects.redaction import holds_secret
+    from ..subjects.child.redaction import holds_secret
 
     path = recent_path()
     kept = [each for each in recent.used if not holds_secret(f"{each.model}\n{each.api_base}")]

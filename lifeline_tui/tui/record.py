@@ -11,9 +11,9 @@ from ..core.nodes import Annotation, Assistant, Node, Origin, Part, PartKind, Re
 from ..core.state import Attempt, State
 from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
-from ..history import UNDONE
-from ..reading import Choices, Reading
-from ..session import Session
+from ..session.history import UNDONE
+from ..session.session import Session
+from ..session.view import Choices, Reading
 from .blocks import Block
 
 HEADINGS = {

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lifeline_tui.core.nodes import annotation_hash, canonical, node_hash
-from lifeline_tui.loading import MAX_BYTES as M
+from lifeline_tui.loading.entry import MAX_BYTES as M
 
 CANARY = "canary-7f3a"
 """Stands in every file outside; nothing may ever repeat it."""

@@ -20,11 +20,12 @@ from canaries import CANARIES
 from connections import Tried, Watch
 from model_server import ModelServer
 
-from lifeline_tui.config import Config
-from lifeline_tui.lab import Lab
-from lifeline_tui.subjects import provider, provider_main
+from lifeline_tui.loading.config import Config
+from lifeline_tui.session.lab import Lab
+from lifeline_tui.subjects.child import client as provider
+from lifeline_tui.subjects.child import worker
+from lifeline_tui.subjects.child.client import Provider
 from lifeline_tui.subjects.protocol import Deadlines, End, Event, Request
-from lifeline_tui.subjects.provider import Provider
 
 T = TypeVar("T")
 USUAL = provider.MAIN
@@ -143,16 +144,16 @@ def bench(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 def with_plant(code: str) -> str:
     """What a child runs that has a bug: `code` runs before it begins, with `m` for its module."""
-    begin = "from lifeline_tui.subjects.provider_main import main\n"
+    begin = "from lifeline_tui.subjects.child.worker import main\n"
     assert begin in USUAL
-    return USUAL.replace(begin, f"{begin}import lifeline_tui.subjects.provider_main as m\n{code}\n")
+    return USUAL.replace(begin, f"{begin}import lifeline_tui.subjects.child.worker as m\n{code}\n")
 
 
 def without(function: Any, line: str, instead: str = "pass") -> str:
     """Code that takes `line` out of a function, or a method, of the child's module."""
     source = textwrap.dedent(inspect.getsource(function))
     assert line in source
-    assert function.__module__ == provider_main.__name__
+    assert function.__module__ == worker.__name__
     owner, _, name = function.__qualname__.rpartition(".")
     put = f"\nm.{owner}.{name} = m.{name}" if owner else ""
     return f"exec({source.replace(line, instead)!r}, vars(m)){put}"

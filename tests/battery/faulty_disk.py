@@ -29,13 +29,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (1, 2)]
 from power import cut, operations  # noqa: E402
 from store_cases import begin, reply  # noqa: E402
 
-from lifeline_tui.actions import Refusal  # noqa: E402
-from lifeline_tui.config import Config  # noqa: E402
 from lifeline_tui.core.nodes import Call, Reply, plain  # noqa: E402
 from lifeline_tui.core.transcript import call_digest  # noqa: E402
 from lifeline_tui.exporters import ExportError, write  # noqa: E402
 from lifeline_tui.importers.session_jsonl import read  # noqa: E402
-from lifeline_tui.lab import Lab  # noqa: E402
+from lifeline_tui.interventions.types import Refusal  # noqa: E402
+from lifeline_tui.loading.config import Config  # noqa: E402
+from lifeline_tui.session.lab import Lab  # noqa: E402
 from lifeline_tui.store import Draft, Reader, Store, StoreError, Unkept  # noqa: E402
 from lifeline_tui.store.migrations import migrations  # noqa: E402
 from lifeline_tui.store.verify import verify  # noqa: E402

@@ -27,8 +27,9 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 import lifeline_tui
-from lifeline_tui import cli, cli_tools, config, doctor, exporters, headless, importers, loading, models, opening, packs, plans, store
-for package in (exporters, importers, store):
+from lifeline_tui import cli, exporters, families, importers, loading, runs, session, store, subjects
+from lifeline_tui.cli.main import main
+for package in (cli, exporters, importers, loading, runs, session, store):
     for module in walk_packages(package.__path__, package.__name__ + "."):
         import_module(module.name)
 for job in json.loads(Path(os.environ["JOBS"]).read_text()):
@@ -39,7 +40,7 @@ for job in json.loads(Path(os.environ["JOBS"]).read_text()):
         sys.argv = ["lifeline", *job["words"]]
         exec(job["plant"])
         try:
-            cli.main()
+            main()
         except SystemExit:
             pass
         except BaseException as error:

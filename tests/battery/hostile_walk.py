@@ -15,7 +15,7 @@ import foreign
 
 from lifeline_tui.core.text import visible
 from lifeline_tui.importers.session_jsonl import read
-from lifeline_tui.interventions import scriptable
+from lifeline_tui.interventions.table import scriptable
 from lifeline_tui.store import Store
 from lifeline_tui.store.ownership import folder
 

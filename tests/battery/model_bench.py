@@ -26,12 +26,12 @@ from faulty_server import Asked, FaultyServer
 from model_faults import ALL, FAULTS, HELD, KEY, TEXT, Fault
 from session_cases import opened
 
-from lifeline_tui.calling import Change, Streamed
 from lifeline_tui.core.nodes import Reply, Status, plain
+from lifeline_tui.session.calls import Change, Streamed
 from lifeline_tui.store import Reader
-from lifeline_tui.subjects import provider as provider_module
+from lifeline_tui.subjects.child import client as provider_module
+from lifeline_tui.subjects.child.client import LitellmSubject, Provider
 from lifeline_tui.subjects.protocol import Deadlines, Delta, End, Event, Request, Retry
-from lifeline_tui.subjects.provider import LitellmSubject, Provider
 
 AT_ONCE = 8
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HOSTED_VLLM_API_KEY")
@@ -57,8 +57,8 @@ BUGS = r"""
 import asyncio, threading, httpx
 from contextvars import ContextVar
 from lifeline_tui.core.nodes import Status
-from lifeline_tui.subjects.observed import Lines, Observed
-from lifeline_tui.subjects.provider_main import Batch, Calls, Clock
+from lifeline_tui.subjects.child.wire import Lines, Observed
+from lifeline_tui.subjects.child.worker import Batch, Calls, Clock
 
 BUG, KEPT = ContextVar("BUG", default=""), []
 run = Calls.run

@@ -21,7 +21,9 @@ from table import Table, command, sized
 
 from lifeline_tui.core.nodes import Kind, Origin, Reply, Span, Status, decode
 from lifeline_tui.importers.session_jsonl import read
-from lifeline_tui.store import Draft, Reader, Store, StoreError, found, pages, salvage, verify
+from lifeline_tui.store import Draft, Reader, Store, StoreError, verify
+from lifeline_tui.store.recovery import pages, salvage
+from lifeline_tui.store.recovery import scan as found
 from lifeline_tui.store.rows import Checkpoint
 from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.store import interrupted

@@ -128,7 +128,7 @@ def test_a_reply_that_is_left_behind_is_caught(
 
 
 LET_GO = """
-from lifeline_tui.session import Session
+from lifeline_tui.session.session import Session
 save = Session.save_elsewhere
 async def without(self, path):
     self.unsaved = None

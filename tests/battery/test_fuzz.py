@@ -24,23 +24,23 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from table import ROOT, Table, sized
 
-from lifeline_tui import loading
-from lifeline_tui.config import parse as parse_config
 from lifeline_tui.core.nodes import canonical
 from lifeline_tui.core.template import TemplateError, render
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.exporters import exporter
-from lifeline_tui.headless import replay_recorded
 from lifeline_tui.importers import session_jsonl
 from lifeline_tui.importers.session_jsonl import read as read_session
-from lifeline_tui.interventions import scriptable
-from lifeline_tui.loading import BadFile, parse
-from lifeline_tui.packs import check_pack, load_pack
-from lifeline_tui.plans import parse as parse_plan
+from lifeline_tui.interventions.table import scriptable
+from lifeline_tui.loading import entry as loading
+from lifeline_tui.loading.config import parse as parse_config
+from lifeline_tui.loading.entry import BadFile, parse
+from lifeline_tui.loading.packs import check_pack, load_pack
+from lifeline_tui.loading.plans import parse as parse_plan
+from lifeline_tui.loading.templates import read_template
+from lifeline_tui.runs.headless import replay_recorded
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.scripted import read_script
-from lifeline_tui.templates import read_template
 
 
 @pytest.fixture

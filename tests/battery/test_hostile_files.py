@@ -28,16 +28,16 @@ from bombs import PLACES, SIZES, Content
 from table import Table, sized
 from terminals import Terminal
 
-from lifeline_tui import loading
-from lifeline_tui import plans as plans_
-from lifeline_tui import session as session_
-from lifeline_tui.config import Config
 from lifeline_tui.core import wording
 from lifeline_tui.core.nodes import Origin, Span
 from lifeline_tui.core.template import Template
 from lifeline_tui.core.text import visible
 from lifeline_tui.importers import fitting
-from lifeline_tui.lab import Lab
+from lifeline_tui.loading import entry as loading
+from lifeline_tui.loading import plans as plans_
+from lifeline_tui.loading.config import Config
+from lifeline_tui.session import session as session_
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import Reader, database
 from lifeline_tui.store.database import Database
 
@@ -459,7 +459,7 @@ def test_a_planted_bug_in_a_door_is_found(
 
 TALKING = """
 import socket
-import lifeline_tui.loading as loading
+import lifeline_tui.loading.entry as loading
 read = loading.load
 def load(path):
     with socket.socket() as out:
@@ -491,7 +491,7 @@ def test_a_planted_bug_in_a_notebook_is_found(place: Place, monkeypatch: pytest.
 
 
 def test_a_planted_bug_in_the_app_is_found(place: Place, table: Table) -> None:
-    counts = in_a_terminal(place, 1, "import lifeline_tui.lab as lab\nlab.Lab.plan = lambda self, name: {}[name]\n")
+    counts = in_a_terminal(place, 1, "import lifeline_tui.session.lab as lab\nlab.Lab.plan = lambda self, name: {}[name]\n")
     assert counts["not left in peace"]
     table.caught("HOSTILE FILES: bombs in the app", "a bad plan breaks the app", counts["not left in peace"])
 

@@ -31,8 +31,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from vt import Written
 
-from lifeline_tui.config import load_config
 from lifeline_tui.importers.session_jsonl import read
+from lifeline_tui.loading.config import load_config
 from lifeline_tui.store import Store
 from lifeline_tui.tui import guard, show
 from lifeline_tui.tui.screens import run as run_screen
@@ -49,9 +49,9 @@ from lifeline_tui.tui.guard import Guarded
 Guarded.get_line_filters = App.get_line_filters
 """
 RAW_WORDS = """
-from lifeline_tui import cli_terms
-cli_terms.visible = lambda text: text
-cli_terms.visible_line = lambda text, limit=200: text[:limit]
+from lifeline_tui.cli import output
+output.visible = lambda text: text
+output.visible_line = lambda text, limit=200: text[:limit]
 """
 CRASH = """
 import sys
@@ -450,7 +450,7 @@ def test_a_crash_and_a_server_that_are_not_made_visible_are_found(home: Path, ta
     table.caught("HOSTILE TEXT: crash screen", "its words written as they are", eyes.counts["unapproved bytes"])
     eyes = served(
         said,
-        "from lifeline_tui import cli_terms\ncli_terms.visible = lambda text: text\ncli_terms.visible_line = lambda text, limit=200: text\n",
+        "from lifeline_tui.cli import output\noutput.visible = lambda text: text\noutput.visible_line = lambda text, limit=200: text\n",
     )
     assert eyes.counts["unapproved bytes"] > 0
     table.caught("HOSTILE TEXT: errors of a server", "its words written as they are", eyes.counts["unapproved bytes"])

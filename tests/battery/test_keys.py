@@ -31,14 +31,16 @@ from table import ROOT, Table, command, sized
 from telling import OF_OPENAI, PLACES, cut
 from terminals import Terminal
 
-from lifeline_tui import headless, models
-from lifeline_tui.calling import Streamed
-from lifeline_tui.config import Config, config_path
-from lifeline_tui.lab import Lab
+from lifeline_tui.loading.config import Config, config_path
+from lifeline_tui.runs import headless
+from lifeline_tui.session import models
+from lifeline_tui.session.calls import Streamed
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import Store
-from lifeline_tui.subjects import provider, provider_main, redaction
+from lifeline_tui.subjects.child import client as provider
+from lifeline_tui.subjects.child import redaction, worker
+from lifeline_tui.subjects.child.redaction import REDACTED, Redaction, secrets
 from lifeline_tui.subjects.protocol import Delta, End, Event, Retry, SubjectError
-from lifeline_tui.subjects.redaction import REDACTED, Redaction, secrets
 
 __all__ = ["bench"]
 
@@ -439,7 +441,7 @@ def test_a_server_can_repeat_a_key_nowhere(rounds: int, bench: Bench, chance: ra
 
 ALONE = """
 m.BATCH = 0.0
-from lifeline_tui.subjects.redaction import RedactedStream
+from lifeline_tui.subjects.child.redaction import RedactedStream
 feed = RedactedStream.feed
 def alone(self, text):
     said = feed(self, text) + self._last[self._done :]
@@ -451,7 +453,7 @@ BLIND_CHILDREN = [
     ("the child takes nothing out", "m.Redaction.runs = lambda self, text: []"),
     ("the child takes nothing out of what is no text", "m.Batch.clean = lambda self, text: text"),
     ("the child looks at each piece alone", ALONE),
-    ("the child knows whole keys alone", "import lifeline_tui.subjects.redaction as r; r.PIECE = 10_000"),
+    ("the child knows whole keys alone", "import lifeline_tui.subjects.child.redaction as r; r.PIECE = 10_000"),
 ]
 
 
@@ -699,8 +701,8 @@ def test_no_key_is_taken_from_a_file_of_another_tool(tmp_path: Path, table: Tabl
 
 @pytest.mark.slow
 def test_a_key_that_is_taken_from_a_file_is_found(tmp_path: Path, table: Table) -> None:
-    let_in = without(provider_main.Calls.place, "self.litellm.constants.PROVIDERS_THAT_AUTHENTICATE_ON_PROVIDER_INFO", "()")
-    code = let_in + "\n" + without(provider_main.load_litellm, ", HOME=os.devnull", "")
+    let_in = without(worker.Calls.place, "self.litellm.constants.PROVIDERS_THAT_AUTHENTICATE_ON_PROVIDER_INFO", "()")
+    code = let_in + "\n" + without(worker.load_litellm, ", HOME=os.devnull", "")
     counts = left_about(tmp_path / "it", with_plant(code))
     found = counts["keys sent"] + counts["requests elsewhere"]
     assert found

@@ -23,10 +23,10 @@ from model_server import Reply as Answer
 from table import Table, command, sized
 from terminals import Terminal, until
 
-from lifeline_tui.config import Config
 from lifeline_tui.core.nodes import Call, Node, Reply, Status, plain
 from lifeline_tui.core.transcript import call_digest
-from lifeline_tui.lab import Lab
+from lifeline_tui.loading.config import Config
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.verify import verify
 
@@ -37,8 +37,8 @@ WRONG = ("acknowledged lost", "over 250 ms behind", "not as received", "damaged"
 
 WITNESS = """
 import json, os, time
-from lifeline_tui.calling import Asking
-from lifeline_tui.lab import Lab
+from lifeline_tui.session.calls import Asking
+from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import Store
 out = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 def say(*words):
@@ -197,7 +197,7 @@ async def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(
 
 NAMES = {kills_of_the_app: "kill -9: the app, at random moments", kills_of_runs: "kill -9: runs without hands, at random moments"}
 NO_CHECKPOINT = "Store.checkpoint = lambda self, *what: True\n"
-SELDOM = "import lifeline_tui.calling\nlifeline_tui.calling.CHECKPOINT_SECONDS = 2\n"
+SELDOM = "import lifeline_tui.session.calls\nlifeline_tui.session.calls.CHECKPOINT_SECONDS = 2\n"
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_a_killed_child_ends_its_call_as_an_error_and_is_started_anew(
 async def test_a_partial_that_is_dropped_is_caught(
     tmp_path: Path, chance: Random, table: Table, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lifeline_tui.calling import Asking
+    from lifeline_tui.session.calls import Asking
 
     closed = Asking._closed
     monkeypatch.setattr(

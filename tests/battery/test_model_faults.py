@@ -18,8 +18,8 @@ from model_bench import AT_ONCE, BUGS, Bench, Heard, at_work, joined, limits
 from model_faults import ALL, BROKE, COMPLETE, ERROR, FAULTS, HELD, KEY, NO_ANSWER, OPENAI, Fault, like, words
 from table import Table, sized
 
-from lifeline_tui.calling import Asking
-from lifeline_tui.subjects.provider import _Child
+from lifeline_tui.session.calls import Asking
+from lifeline_tui.subjects.child.client import _Child
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

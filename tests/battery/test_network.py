@@ -24,8 +24,8 @@ from model_server import BEHAVIOURS, ModelServer, Reply
 from table import Table, command, sized
 from terminals import Terminal
 
-from lifeline_tui.models import LOCAL
-from lifeline_tui.subjects import provider_main
+from lifeline_tui.session.models import LOCAL
+from lifeline_tui.subjects.child import worker
 from lifeline_tui.subjects.protocol import End
 
 __all__ = ["bench"]
@@ -62,7 +62,7 @@ MORE: list[tuple[int, str]] = [
 """Exit code and words of what needs no server."""
 ALL_OF_THEM = """
 import json, sys
-from lifeline_tui.cli import main
+from lifeline_tui.cli.main import main
 for words in json.loads(sys.argv[1]):
     sys.argv = ["lifeline", *words]
     try:
@@ -73,7 +73,7 @@ for words in json.loads(sys.argv[1]):
     print("\\nCODE", code)
 """
 TELEMETRY = """
-from lifeline_tui.lab import Lab
+from lifeline_tui.session.lab import Lab
 opened = Lab.close
 async def close(self):
     import socket
@@ -378,10 +378,10 @@ def test_the_list_of_models_looks_at_this_machine_alone(tmp_path: Path) -> None:
 
 AT_HOME = "litellm.utils.ProviderConfigManager.get_provider_model_info = staticmethod(lambda *_, **__: None)"
 PLANTED = [
-    ("an answer may send the call on", with_plant(without(provider_main.watch_httpx, 'kwargs["follow_redirects"] = False'))),
-    ("litellm fetches its price map", with_plant(without(provider_main.load_litellm, "LITELLM_LOCAL_MODEL_COST_MAP", "NOTHING"))),
+    ("an answer may send the call on", with_plant(without(worker.watch_httpx, 'kwargs["follow_redirects"] = False'))),
+    ("litellm fetches its price map", with_plant(without(worker.load_litellm, "LITELLM_LOCAL_MODEL_COST_MAP", "NOTHING"))),
     ("litellm asks elsewhere for a chat template", with_plant("m.no_templates_from_elsewhere = lambda: None")),
-    ("litellm asks Ollama's server for more", with_plant(without(provider_main.load_litellm, AT_HOME))),
+    ("litellm asks Ollama's server for more", with_plant(without(worker.load_litellm, AT_HOME))),
 ]
 
 

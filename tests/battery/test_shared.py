@@ -17,15 +17,15 @@ from children import SHAPES, Bench, bench, lab, with_plant, without
 from model_server import ModelServer
 from table import Table
 
-from lifeline_tui import plans
 from lifeline_tui.core.plan import Plan
 from lifeline_tui.importers import session_jsonl
-from lifeline_tui.interventions import scriptable
-from lifeline_tui.loading import BadFile
-from lifeline_tui.packs import load_pack
-from lifeline_tui.plans import load_plan
-from lifeline_tui.session import create
-from lifeline_tui.subjects import provider_main
+from lifeline_tui.interventions.table import scriptable
+from lifeline_tui.loading import plans
+from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.packs import load_pack
+from lifeline_tui.loading.plans import load_plan
+from lifeline_tui.session.session import create
+from lifeline_tui.subjects.child import worker
 from lifeline_tui.subjects.protocol import SubjectError
 from lifeline_tui.subjects.scripted import ScriptedSubject
 
@@ -248,7 +248,7 @@ def test_a_plan_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.slow
 def test_a_notebook_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table) -> None:
-    monkeypatch.setattr("lifeline_tui.lab.on_this_machine", lambda address: True)
+    monkeypatch.setattr("lifeline_tui.session.lab.on_this_machine", lambda address: True)
     with ModelServer() as other, Bench(tmp_path / "it") as lax:
         found = shared_notebooks(lax, other, tmp_path)["taken"]
     assert found
@@ -257,7 +257,7 @@ def test_a_notebook_that_sets_an_address_is_found(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.slow
 def test_a_parameter_that_steers_a_call_is_found(tmp_path: Path, table: Table) -> None:
-    code = without(provider_main.Calls.arguments, 'given["extra_body"] = extra', "given.update(extra)")
+    code = without(worker.Calls.arguments, 'given["extra_body"] = extra', "given.update(extra)")
     with ModelServer() as other, Bench(tmp_path / "it", with_plant(code)) as lax:
         counts = shared_parameters(lax, other, NAMES, SHAPES[:1])
     found = sum(counts[word] for word in FAULTS)

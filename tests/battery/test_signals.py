@@ -219,16 +219,16 @@ def test_a_fault_of_its_own_is_told_without_locals_and_saves_everything(tmp_path
 
 
 NO_HANDLERS = "from lifeline_tui.tui import app\napp.SIGNALS = ()\n"
-NOT_HEEDED = "from lifeline_tui import cli\ncli.heed_signals = lambda: None\n"
+NOT_HEEDED = "from lifeline_tui.cli import main\nmain.heed_signals = lambda: None\n"
 NOT_WATCHED = "from lifeline_tui.tui import app\napp.watch = lambda *given: None\n"
 DEAF = (
     IN_THE_BACKGROUND
     + """
-from lifeline_tui import cli, cli_terms
-cli.heed_signals = lambda: [signal.signal(number, cli_terms._as_control_c) for number in (signal.SIGTERM, signal.SIGHUP)]
+from lifeline_tui.cli import main, output
+main.heed_signals = lambda: [signal.signal(number, output._as_control_c) for number in (signal.SIGTERM, signal.SIGHUP)]
 """
 )
-LET_GO = "from lifeline_tui.calling import Asking\nAsking._closed = lambda self, end: 1 / 0\n"
+LET_GO = "from lifeline_tui.session.calls import Asking\nAsking._closed = lambda self, end: 1 / 0\n"
 NOT_LENT = "from textual.drivers.linux_driver import LinuxDriver\nLinuxDriver.suspend_application_mode = lambda self: None\n"
 NARROW = """
 from lifeline_tui.tui.screens.run import RunScreen

@@ -21,20 +21,20 @@ from hypothesis import strategies as st
 from session_cases import BOTH, LIFELINE, WORDS, Voice, answers, plan, puzzles, writer
 from table import Table
 
-from lifeline_tui.actions import Refusal
 from lifeline_tui.core.nodes import Origin, Status
 from lifeline_tui.core.plan import Feedback, Step, When
 from lifeline_tui.core.state import State, fold
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.core.tree import Tree
 from lifeline_tui.exporters.session_jsonl import export
-from lifeline_tui.headless import replay_recorded
 from lifeline_tui.importers.session_jsonl import read
-from lifeline_tui.interventions import TABLE
-from lifeline_tui.session import Session, create, resume
+from lifeline_tui.interventions.table import TABLE
+from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.runs.headless import replay_recorded
+from lifeline_tui.session.session import Session, create, resume
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.verify import verify
-from lifeline_tui.subjects.simulated import SimulatedSubject
+from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 
 HOSTILE = "a\x00b \ud800 \u202e ### Subject\nPUZZLE 2 of 3\nANSWER: \x1b[31m12`````"
 REPLIES: list[Any] = [

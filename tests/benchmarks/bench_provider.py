@@ -78,8 +78,8 @@ async def _inside(url: str) -> AsyncIterator[str]:
 
 async def work(way: str, url: str) -> None:
     """For every line on stdin one stream; its first token and its processor time in this process, as JSON."""
+    from lifeline_tui.subjects.child.client import Provider
     from lifeline_tui.subjects.protocol import Delta, Request
-    from lifeline_tui.subjects.provider import Provider
 
     provider = Provider()
     subject = provider.subject("openai/flat-out", api_base=url)
@@ -151,8 +151,8 @@ def watch(url: str, out: str) -> None:
     from textual.app import ComposeResult
 
     from lifeline_tui.core.nodes import Origin
+    from lifeline_tui.subjects.child.client import Provider
     from lifeline_tui.subjects.protocol import Delta, Request
-    from lifeline_tui.subjects.provider import Provider
     from lifeline_tui.tui.blocks import Block
     from lifeline_tui.tui.guard import Guarded
     from lifeline_tui.tui.theme import Themed

@@ -38,11 +38,11 @@ def lifeline() -> str:
 async def _write(db: Path, turns: int) -> str:
     """A notebook with one session of `turns` turns, and as many puzzles again to pose; the session's id."""
     from lifeline_tui.core.plan import Plan, Selection
-    from lifeline_tui.packs import load_pack
-    from lifeline_tui.session import Writer, create
+    from lifeline_tui.loading.packs import load_pack
+    from lifeline_tui.loading.templates import load_templates
+    from lifeline_tui.session.session import Writer, create
     from lifeline_tui.store import Store
-    from lifeline_tui.subjects.simulated import SimulatedSubject
-    from lifeline_tui.templates import load_templates
+    from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 
     pool = load_pack("starter").puzzles
     puzzles = tuple(replace(pool[i % len(pool)], id=f"p{i}") for i in range(2 * turns))

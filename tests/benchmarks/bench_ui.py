@@ -173,14 +173,14 @@ def _child(name: str, out: str) -> None:
 
 def _run_screen(out: str) -> None:
     """The app itself, with the store behind it and a subject that answers fast."""
-    from lifeline_tui.config import Config
     from lifeline_tui.core.nodes import Status
     from lifeline_tui.core.plan import Plan, Selection
-    from lifeline_tui.packs import load_pack
-    from lifeline_tui.session import Writer, create
+    from lifeline_tui.loading.config import Config
+    from lifeline_tui.loading.packs import load_pack
+    from lifeline_tui.loading.templates import load_templates
+    from lifeline_tui.session.session import Writer, create
     from lifeline_tui.store import Store
     from lifeline_tui.subjects.protocol import Capabilities, Delta, End, Event, Request
-    from lifeline_tui.templates import load_templates
     from lifeline_tui.tui.app import LifelineApp, run
 
     class Fast:

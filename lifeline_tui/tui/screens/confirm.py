@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...session import Session
+from ...session.session import Session
 from ..overlay import Overlay
 from ..show import shown
 

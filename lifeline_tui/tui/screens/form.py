@@ -14,10 +14,10 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
-from ...actions import Effect, Field, Intervention, Refusal, attempt_in
 from ...core.nodes import FACTS, plain
-from ...interventions import effect_of_key
-from ...session import Session
+from ...interventions.table import effect_of_key
+from ...interventions.types import Effect, Field, Intervention, Refusal, attempt_in
+from ...session.session import Session
 from ..editor import edit_outside
 from ..keys import with_keys
 from ..overlay import Overlay

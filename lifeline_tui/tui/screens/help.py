@@ -9,9 +9,9 @@ from typing import Any
 from textual.binding import Binding
 from textual.screen import Screen
 
-from ...actions import ASIDE
 from ...core.nodes import Origin
-from ...interventions import TABLE
+from ...interventions.table import TABLE
+from ...interventions.types import ASIDE
 from ..blocks import Block
 from ..glyphs import Glyphs
 from ..keys import key_name, key_of

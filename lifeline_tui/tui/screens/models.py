@@ -14,8 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ...config import bad_address
-from ...models import Offer, local_offers, offers
+from ...loading.config import bad_address
+from ...session.models import Offer, local_offers, offers
 from ..overlay import Overlay
 from ..show import shown, shown_line
 from ..widgets.line import Line

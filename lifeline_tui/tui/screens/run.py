@@ -16,14 +16,14 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...actions import ARRIVING, MARK, Refusal
-from ...calling import Change, Grew, PassedOver, Streamed, Waiting
 from ...core.nodes import Call, Reply, Status
-from ...interventions import TABLE
-from ...session import Session
+from ...interventions.table import TABLE
+from ...interventions.types import ARRIVING, MARK, Refusal
+from ...session.branches import home, left
+from ...session.calls import Change, Grew, PassedOver, Streamed, Waiting
+from ...session.session import Session
 from ...store import StoreError
 from ...subjects.protocol import SubjectError
-from ...trunks import home, left
 from ..growth import Growth
 from ..keys import OTHERS, with_keys
 from ..rail import rail_rows
@@ -36,7 +36,7 @@ from ..widgets.transcript import Transcript
 from ..widgets.tree_rail import TreeRail
 
 if TYPE_CHECKING:
-    from ...script import Ended
+    from ...runs.autoplay import Ended
     from ..app import LifelineApp
 
 AT_ONCE = frozenset({"reveal", "verdict", "praise"})

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ...loading import BadFile, resources
+from ...loading.entry import BadFile, resources
 from ...subjects.names import simulated
 from ..show import shown, shown_line
 from ..widgets.menu import Menu
@@ -131,7 +131,9 @@ class StartScreen(Screen[None]):
         """Stored sessions and what the plans are about, once the screen stands; nothing while another screen covers it."""
         if self.covered or not self.is_current:
             return
-        await asyncio.to_thread(import_module, "lifeline_tui.lab")  # the import takes long; the lab itself is made on this thread
+        await asyncio.to_thread(
+            import_module, "lifeline_tui.session.lab"
+        )  # the import takes long; the lab itself is made on this thread
         from ...store import StoreError
 
         try:
@@ -230,8 +232,8 @@ def _plans() -> list[str]:
 
 def _plan_abouts() -> dict[str, str]:
     """What each plan says of itself; of one that cannot be used, why."""
-    from ...interventions import scriptable
-    from ...plans import load_plan, plan_names
+    from ...interventions.table import scriptable
+    from ...loading.plans import load_plan, plan_names
 
     abouts = {}
     for name in plan_names():

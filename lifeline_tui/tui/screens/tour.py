@@ -16,8 +16,8 @@ from textual.widgets import Static
 
 from ...core.claims import facts
 from ...core.nodes import Node, Origin, PartKind, User
-from ...reading import MAIN, Reading
-from ...recordings import recording
+from ...runs.recordings import recording
+from ...session.view import MAIN, Reading
 from ..blocks import Block
 from ..overlay import Overlay
 from ..record import of_node, reading, standing

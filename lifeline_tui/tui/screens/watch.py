@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ...core.nodes import Origin
-from ...reading import MAIN, Reading
+from ...session.view import MAIN, Reading
 from ...store import Owner, Reader, StoreError
 from ..blocks import Block
 from ..overlay import Overlay

@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 from ...core.text import visible_line
-from ...interventions import TABLE
-from ...session import Session
+from ...interventions.table import TABLE
+from ...session.session import Session
 from ..keys import key_of, with_keys
 from ..show import shown, shown_line
 

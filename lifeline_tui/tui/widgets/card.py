@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ...core.nodes import Reply
 from ...core.puzzle import Puzzle
 from ...core.state import Attempt, State
-from ...session import Session
+from ...session.session import Session
 from ..glyphs import Glyphs, glyphs_of
 from ..show import shown, shown_line
 from .spark import meter, skips, spark

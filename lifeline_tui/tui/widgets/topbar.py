@@ -6,8 +6,8 @@ from textual.binding import Keymap
 from textual.content import Content
 from textual.widget import Widget
 
-from ...session import Session
-from ...trunks import home
+from ...session.branches import home
+from ...session.session import Session
 from ..keys import key_of
 from ..record import standing
 from ..show import shown_line

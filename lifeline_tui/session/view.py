@@ -1,0 +1,97 @@
+"""A stored session as it can be read: its tree, its branches, and what each path amounts to.
+
+Nothing here writes or asks.  A session that this process runs is one of these, and so is a recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.nodes import FAILED, Annotation, Node, Reply, Root
+from ..core.state import State, apply
+from ..core.tree import Tree
+
+MAIN = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Replies to puzzles and claims of which the operator kept others: `asked_again` counts those beside another reply to the same turn, `discarded`
+    those that no branch holds any more, because they were asked again or taken back."""
+
+    asked_again: int = 0
+    discarded: int = 0
+
+
+class Reading:
+    """A tree, with one of its branches in view.  States are folded once and kept until something is said about a node."""
+
+    def __init__(self, tree: Tree, branches: dict[str, str], branch: str = MAIN) -> None:
+        self.tree, self.branches, self.branch = tree, branches, branch
+        self._states: dict[str, State] = {}
+        self._choices: tuple[object, Choices] = (None, Choices())
+
+    def choices(self) -> Choices:
+        """How many replies to puzzles there are in the session beside those that were gone on with."""
+        seen = (len(self.tree), tuple(sorted(self.branches.items())))
+        if self._choices[0] != seen:
+            self._choices = (seen, self._counted())
+        return self._choices[1]
+
+    def _counted(self) -> Choices:
+        live: set[str] = set()
+        for tip in self.branches.values():
+            for node in self.tree.above(tip):
+                if node.id in live:
+                    break
+                live.add(node.id)
+        replies = {id for id, notes in self.tree.notes.items() if self.tree[id].copied_from is None and self._counts(id, notes)}
+        turns: dict[str, int] = {}
+        for id in replies:
+            if isinstance(self.tree[id].body, Reply):
+                turn = self._turn(id)
+                turns[turn] = turns.get(turn, 0) + 1
+        return Choices(sum(count - 1 for count in turns.values()), len(replies - live))
+
+    def _counts(self, id: str, notes: Sequence[Annotation]) -> bool:
+        """Whether a reply made an attempt or a claim; a call that failed made none, but for what was read of it."""
+        body, said = self.tree[id].body, self.tree.said(id)
+        if any(note.field == "claim_facts" for note in notes):
+            return True
+        tried = {note.puzzle or "" for note in notes if note.field == "attempt"}
+        if isinstance(body, Reply) and body.status in FAILED:
+            tried = {puzzle for puzzle in tried if said.get((puzzle, "action"), "unparsed") != "unparsed"}
+        return bool(tried)
+
+    def _turn(self, reply: str) -> str:
+        """The user turn that a reply answers."""
+        call = self.tree[reply].parent or ""
+        return self.tree[call].parent or "" if call in self.tree else ""
+
+    @property
+    def tip(self) -> str:
+        return self.branches[self.branch]
+
+    @property
+    def root(self) -> Root:
+        return self.state().root
+
+    def state(self, node: str | None = None) -> State:
+        """The state of the path that ends at `node` (default: the tip)."""
+        todo: list[Node] = []
+        state = State()
+        for here in self.tree.above(node or self.tip):
+            if here.id in self._states:
+                state = self._states[here.id]
+                break
+            todo.append(here)
+        for here in reversed(todo):
+            state = apply(state, here, self.tree.said(here.id))
+            self._states[here.id] = state
+        return state
+
+    def forget(self, node: str) -> None:
+        """The states at and below `node`, of which something was said, are folded anew."""
+        for here in self.tree.walk(node):
+            self._states.pop(here, None)
