@@ -16,7 +16,7 @@ from lifeline_tui.core.nodes import Node, Reply, Status, User, plain
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.loading.config import Config
 from lifeline_tui.loading.plans import plan_names
-from lifeline_tui.runs.autoplay import Ended
+from lifeline_tui.runs.autoplay import Ended, play
 from lifeline_tui.runs.headless import replay_recorded
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.session.session import Session
@@ -32,7 +32,7 @@ async def played(tmp_path: Path, plan: str, seed: int) -> AsyncIterator[Session]
     lab = Lab(Config(), tmp_path / "t.db", paced=False)
     session = await lab.new(plan, "sim/honest", seed=seed, hands=False)
     try:
-        assert await session.play() == Ended("complete")
+        assert await play(session) == Ended("complete")
         yield session
     finally:
         await session.close()

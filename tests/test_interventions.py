@@ -14,6 +14,7 @@ from lifeline_tui.core.nodes import FAILED, Assistant, How, Origin, Part, PartKi
 from lifeline_tui.core.plan import Feedback, Scoring
 from lifeline_tui.interventions.table import TABLE, _edited, effect_of_key, scriptable
 from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.runs.autoplay import play
 
 # Feedback
 
@@ -385,7 +386,7 @@ async def test_a_silent_violation_goes_on(tmp_path: Path):
 
 async def test_where_no_lifelines_are_offered_nothing_sent_mentions_them(tmp_path: Path):
     async with opened(tmp_path, voice := Voice(LIFELINE), lifelines=None, feedback="verdict+reveal", hands=False) as session:
-        await session.play()
+        await play(session)
         sent = " ".join(
             message["content"] for request in voice.requests for message in request.messages if message["role"] == "user"
         )

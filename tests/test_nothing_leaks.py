@@ -12,6 +12,7 @@ from lifeline_tui.core.puzzle import Puzzle
 from lifeline_tui.loading.config import Config
 from lifeline_tui.loading.packs import load_pack
 from lifeline_tui.loading.plans import load_plan, plan_names
+from lifeline_tui.runs.autoplay import play
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.subjects.protocol import Event, Request
 from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
@@ -45,7 +46,7 @@ async def played(plan: str, model: str, tmp_path: Path, limit: int | None = None
     lab = Lab(Config(), tmp_path / "t.db", paced=False)
     lab.models.make = make  # type: ignore[method-assign]
     session = await lab.new(plan, model, limit=limit, title="my secret title", hands=False)
-    assert (await session.play()).status == "complete"
+    assert (await play(session)).status == "complete"
     await session.close()
     await lab.close()
     return [request for subject in made for request in subject.requests]

@@ -20,6 +20,7 @@ from lifeline_tui.core.state import State
 from lifeline_tui.exporters import exporter
 from lifeline_tui.loading.config import Config
 from lifeline_tui.loading.plans import plan_names
+from lifeline_tui.runs.autoplay import play
 from lifeline_tui.runs.headless import summary
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.session.session import Session
@@ -149,7 +150,7 @@ async def test_the_tables_alone_give_every_total(tmp_path: Path, plan: str, mode
             try:
                 if seed % 2:
                     await by_hand(session)
-                ended = await session.play()
+                ended = await play(session)
                 line = summary(session, ended)
                 done.append((line, session.id, session.state()))
             finally:

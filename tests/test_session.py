@@ -30,6 +30,7 @@ from lifeline_tui.core.nodes import Purpose, Reply, Status, plain
 from lifeline_tui.core.plan import Feedback, Step
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.runs.autoplay import play
 from lifeline_tui.session.calls import Grew
 from lifeline_tui.session.session import Session, create
 from lifeline_tui.store import Reader, Store, StoreError
@@ -130,7 +131,7 @@ async def test_close_ends_autoplay_wherever_it_is(tmp_path: Path):
                     into.append(asyncio.create_task(session.close()))
 
             voice.heard = close
-            assert (await session.play()).status in ("partial", "failed")
+            assert (await play(session)).status in ("partial", "failed")
             await asyncio.gather(*closing)
             assert len(voice.requests) == requests
 
@@ -220,18 +221,18 @@ async def test_visiting_a_node_goes_to_a_branch_that_holds_it(tmp_path: Path):
 async def test_autoplay_pauses_between_steps_and_goes_on(tmp_path: Path):
     async with opened(tmp_path, voice := Voice(), count=4) as session:
         voice.heard = lambda: session.pause() if len(voice.requests) == 2 else None
-        await session.do("autoplay")
+        await play(session)
         assert session.state().tally().attempts == 2
-        await session.do("autoplay")
+        await play(session)
         assert session.state().tally().attempts == 4
         assert session.refusal("autoplay") == "Every puzzle of the plan has been posed on this branch."
 
 
 async def test_autoplay_asks_again_for_what_was_cut_off(tmp_path: Path):
     async with opened(tmp_path, voice := Voice(answers(11), (answers(12), Status.ERROR), answers(12))) as session:
-        await session.do("autoplay")
+        await play(session)
         assert last(session).status is Status.ERROR
-        await session.do("autoplay")
+        await play(session)
         state = session.state()
         assert (state.tally().attempts, state.tally().right, len(voice.requests)) == (3, 2, 4)
 
@@ -254,7 +255,7 @@ async def test_batch_and_sequential_fill_the_same_columns(tmp_path: Path):
         folder = tmp_path / presentation
         folder.mkdir()
         async with opened(folder, voice, presentation=presentation, feedback=Feedback("reveal"), hands=False) as session:
-            await session.play()
+            await play(session)
             await session.do("challenge", {"in": "trunk"})
             found.append(rows(session))
     same = ("puzzle_id", "position", "n", "attempt_no", "lifelines_offered", "lifelines_left", "action", "answer", "key", "grade",

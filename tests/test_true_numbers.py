@@ -22,6 +22,7 @@ from lifeline_tui.exporters import write
 from lifeline_tui.importers.session_jsonl import parse, take
 from lifeline_tui.interventions.table import scriptable
 from lifeline_tui.metrics.pooling import counts, difference, groups
+from lifeline_tui.runs.autoplay import play
 from lifeline_tui.runs.headless import room, summary
 from lifeline_tui.session.session import Session, create
 from lifeline_tui.store import Reader, Store
@@ -179,7 +180,7 @@ async def test_what_was_asked_again_or_taken_back_does_not_stand(tmp_path: Path)
         marks = [(row["answer"], row["standing"], row["discarded"], row["n_siblings_discarded"]) for row in table]
         assert marks == [("99", 0, 1, 0), ("11", 1, 0, 1), ("99", 0, 1, 0), ("12", 1, 0, 1)]
         assert [row["superseded_by"] for row in table] == [table[1]["node_id"], None, table[3]["node_id"], None]
-        line = summary(session, await session.play())
+        line = summary(session, await play(session))
         assert (line["asked_again"], line["discarded"]) == (1, 2)
         assert [row["trunk"] for row in table] == [0, 1, 0, 1]
         await session.do("undo")
@@ -250,7 +251,7 @@ async def test_the_lifelines_of_a_session_vary_as_independent_calls_do(tmp_path:
     for seed in range(1, 41):
         (folder := tmp_path / str(seed)).mkdir()
         async with opened(folder, Chancy(), count=10, lifelines=10, seed=seed) as session:
-            await session.play()
+            await play(session)
             used.append(session.state().used)
     assert 0 < sum(used) < 400
     assert pvariance(used) < 3 * 10 * 0.25, "five times that was seen with one seed a session"
@@ -277,7 +278,7 @@ async def test_a_claim_is_measured_where_it_was_made_and_an_honest_count_is_not_
     voice = Voice(answers(21), answers(12), answers(23), "COUNT: 2")
     write = writer(tmp_path / "t.db")
     session = await create(write, arm, puzzles(3, fakes=1), voice, WORDS, title="t", seed=1, hands=False)
-    await session.play()
+    await play(session)
     (claim,) = claims(session)
     assert session.state().find(session.tip, "p3") is not None, "the last key is told in the fork alone"
     assert not session.state().attempts[-1].told
@@ -316,13 +317,13 @@ async def test_a_claim_says_which_others_stand_above_it(tmp_path: Path):
 @pytest.mark.parametrize("reply", ["I would rather talk about bracelets.", BOTH])
 async def test_a_score_that_nobody_knows_is_null_and_not_nought(tmp_path: Path, reply: str):
     async with opened(tmp_path, Voice(reply), hands=False) as session:
-        line = summary(session, await session.play())
+        line = summary(session, await play(session))
     assert (line["score_true"], line["score_shown"], line["unread"], line["attempts"]) == (None, None, 3, 3)
 
 
 async def test_a_score_of_what_could_be_read_says_how_many_could_not(tmp_path: Path):
     async with opened(tmp_path, Voice(answers(11), "Bracelets are hard.", answers(13)), hands=False) as session:
-        line = summary(session, await session.play())
+        line = summary(session, await play(session))
     assert (line["score_true"], line["unread"], line["right"]) == (2, 1, 2)
 
 

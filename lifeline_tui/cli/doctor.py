@@ -17,14 +17,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
 
-from ..loading.config import Config, config_path, look_at_config, screen_of
+from ..loading.config import Config, config_path, database, look_at_config, screen_of
 from ..loading.entry import BadFile, listed, user_folder
 from ..loading.packs import pack_names
 from ..loading.plans import plan_names
 from ..session.models import Models
 from ..store import Reader, StoreError
 from ..subjects.protocol import SubjectError
-from .launch import database
 
 Finding = tuple[bool, str]
 

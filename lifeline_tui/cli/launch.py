@@ -3,22 +3,11 @@ imported before the first paint."""
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 from ..core.text import visible_line
-from ..loading.config import Config, default_db, load_config
+from ..loading.config import database, load_config
 from ..loading.entry import BadFile, resources
-
-
-def database(config: Config, given: str | None = None) -> Path:
-    """The notebook's file: --db, else LIFELINE_DB, else the config, else the platform's user data folder.  By its real name: it may
-    be a link, and what is beside a notebook is beside the real one."""
-    named = given or os.environ.get("LIFELINE_DB") or config.db
-    path = os.path.abspath(os.path.expanduser(named)) if named else default_db()
-    # As the store's `real` does, which would bring the store, and 23 ms, before the first paint.
-    return Path(os.path.realpath(path) if os.path.exists(path) else path)
 
 
 def open_app(

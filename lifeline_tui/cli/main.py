@@ -21,11 +21,11 @@ import click
 from .. import __version__
 from ..core.text import visible, visible_line
 from ..exporters import FORMATS
-from ..loading.config import load_config
+from ..loading.config import database, load_config
 from ..session.lab import Lab
 from ..store import Store
 from ..subjects.protocol import Deadlines
-from .launch import database, open_app
+from .launch import open_app
 from .output import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, sample, say, say_line
 from .tools import tools
 

@@ -15,12 +15,11 @@ import click
 
 from ..core.text import visible, visible_line
 from ..exporters import ExportError, ExportFailed
-from ..loading.config import load_config
+from ..loading.config import database, load_config
 from ..loading.entry import BadFile
 from ..store import BadReference, Reader, StoreError, Unkept
 from ..store.errors import ADVICE
 from ..subjects.protocol import SubjectError
-from .launch import database
 
 BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
 

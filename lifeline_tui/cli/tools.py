@@ -12,11 +12,10 @@ from typing import Any
 import click
 
 from ..core.text import visible, visible_line
-from ..loading.config import load_config
+from ..loading.config import database, load_config
 from ..session.lab import Lab
 from ..store import Reader, StoreError
 from ..subjects.names import simulated
-from .launch import database
 from .output import answering, db_option, fail, notebook, put, sample, say, say_line
 
 tools = click.Group()

@@ -52,6 +52,15 @@ def config_path() -> Path:
     return user_folder() / "config.toml"
 
 
+def database(config: Config, given: str | None = None) -> Path:
+    """The notebook's file: --db, else LIFELINE_DB, else the config, else the platform's user data folder.  By its real name: it may
+    be a link, and what is beside a notebook is beside the real one."""
+    named = given or os.environ.get("LIFELINE_DB") or config.db
+    path = os.path.abspath(os.path.expanduser(named)) if named else default_db()
+    # As the store's `real` does, which would bring the store, and 23 ms, before the first paint.
+    return Path(os.path.realpath(path) if os.path.exists(path) else path)
+
+
 def default_db() -> Path:
     """The notebook's place where nothing else is said: the platform's folder for a user's data."""
     from platformdirs import user_data_dir

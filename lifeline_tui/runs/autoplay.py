@@ -8,24 +8,21 @@ a run that left out a thing is not complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.attempt_phases import Phase
-from ..core.nodes import Assistant, Node, Part, Reply, Status, User
+from ..core.nodes import Assistant, Node, Part, Remark, Reply, User
 from ..core.plan import Plan, Step, When, before
 from ..core.state import Attempt
 from ..interventions.table import TABLE
 from ..interventions.types import Effect, Refusal
 from ..session.calls import PassedOver
-
-if TYPE_CHECKING:
-    from ..session.session import Session
-
-BROKEN = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
-"""A reply that ended so is an outage, not data: a run stops there."""
+from ..session.session import Session
+from ..session.view import BROKEN
+from ..subjects.protocol import SubjectError
 
 Values = dict[str, str]
 
@@ -39,14 +36,26 @@ class Ended:
     left_out: tuple[str, ...] = ()
 
 
-def broken(session: Session) -> bool:
-    """Whether the tip is a reply that was cut off."""
-    body = session.tree[session.tip].body
-    return isinstance(body, Reply) and body.status in BROKEN
+async def play(session: Session) -> Ended:
+    """Runs the plan from the current branch's tip to its end, or until paused or a call fails; how it ended is recorded.  Raises Refusal,
+    SubjectError and StoreError."""
+    async with session.running():
+        await _record(session, "started")  # and so it stays where the process is killed
+        try:
+            ended = await _play(session)
+        except (Refusal, SubjectError) as why:
+            await _record(session, "partial", (f"the rest of the plan: {why}",))
+            raise
+        await _record(session, ended.status, ended.left_out)
+        return ended
 
 
-async def play(session: Session, paused: Callable[[], bool]) -> Ended:
-    """Runs the plan from the current branch's tip."""
+async def _record(session: Session, status: str, left_out: tuple[str, ...] | None = None) -> None:
+    more = {} if left_out is None else {"left_out": list(left_out)}
+    await session.remark([Remark("run", {"status": status, **more}, node=session.origin)])
+
+
+async def _play(session: Session) -> Ended:
     plan = session.state().plan
     left_out: list[str] = []
     earlier = {attempt.reply for attempt in session.state().attempts}
@@ -66,27 +75,27 @@ async def play(session: Session, paused: Callable[[], bool]) -> Ended:
         return True
 
     await _take_up(session)
-    while not (plan.steps or paused() or _stopped(session)) and session.refusal("next") is None:
+    while not (plan.steps or session.paused or _stopped(session)) and session.refusal("next") is None:
         if resting():
             return _short(session, left_out)
         await session.do("next")
-    if paused() or _stopped(session) or not (plan.steps or session.state().next_puzzle is None):
+    if session.paused or _stopped(session) or not (plan.steps or session.state().next_puzzle is None):
         return _short(session, left_out)
     trunk = session.branch
     try:
         for place, step in enumerate(_script(plan)):
             for attempt, values in _occasions(session, place, left_out):
-                if paused() or resting():
+                if session.paused or resting():
                     return _short(session, left_out)
                 await _mark(session, place, _decide(session, place, values, attempt), attempt)
-                if not paused():
+                if not session.paused:
                     await _ask_which(session)
-                if broken(session) or _needs_which(session):
+                if session.broken or _needs_which(session):
                     return _short(session, left_out)
                 if step.place == "fork":
                     await session.go(trunk)
     finally:
-        if session.branch != trunk and not broken(session) and not _needs_which(session):
+        if session.branch != trunk and not session.broken and not _needs_which(session):
             await session.go(trunk)
     return Ended("partial" if left_out else "complete", tuple(left_out))
 
@@ -99,7 +108,7 @@ def _stopped(session: Session) -> bool:
     """Whether the run cannot go on from the tip: its reply was cut off, or needs the operator to say what it means."""
     state = session.state()
     ambiguous = state.latest is not None and state.latest.phase is Phase.AMBIGUOUS
-    return broken(session) or (ambiguous and (session.hands or state.plan.on_ambiguous == "stop"))
+    return session.broken or (ambiguous and (session.hands or state.plan.on_ambiguous == "stop"))
 
 
 def _short(session: Session, left_out: list[str]) -> Ended:
@@ -123,10 +132,10 @@ def _unread(session: Session, earlier: set[str]) -> int:
 
 async def _take_up(session: Session) -> None:
     """Asks again for a reply that was cut off, and from the fork of a scripted probe goes back to the trunk."""
-    if broken(session) or session.state().owed:
+    if session.broken or session.state().owed:
         await session.do("regenerate")
     await _ask_which(session)
-    if not broken(session) and session.trunk != session.branch:
+    if not session.broken and session.trunk != session.branch:
         await session.go(session.trunk)
 
 
@@ -189,7 +198,7 @@ def _asked_by(session: Session, reply: Node) -> int:
 def _needs_which(session: Session) -> bool:
     """Whether the tip is the reply to a scripted self-score whose list a later action needs, and which was not asked for yet."""
     script, last = _script(session.state().plan), session.state().last_part
-    if last is None or last.step is None or last.template != "interventions/self-score" or broken(session):
+    if last is None or last.step is None or last.template != "interventions/self-score" or session.broken:
         return False
     return "ask" not in script[last.step].fields and any("claimed" in each.each for each in script[last.step + 1 :])
 

@@ -25,7 +25,7 @@ from ..session.session import Session
 from ..store import Reader, StoreError
 from ..store import Session as Row
 from ..subjects.protocol import Capabilities, Deadlines, Delta, End, Request, Retry
-from .autoplay import Ended, broken
+from .autoplay import Ended, play
 
 
 async def run_plan(
@@ -122,15 +122,15 @@ async def _played(session: Session, *, first: bool) -> dict[str, Any]:
             if sentence:
                 say_line(sentence)
     try:
-        ended = await session.play()
+        ended = await play(session)
     except Refusal as why:
         say_line(f"session {session.id} stopped: {why}")
         ended = Ended("partial", (f"the rest of the plan: {why}",))
     last = session.tree[session.tip].body
-    if isinstance(last, Reply) and broken(session):
+    if isinstance(last, Reply) and session.broken:
         say_line(f"session {session.id} stopped: {last.status}: {last.cause}")
     state = session.state()
-    if ended.status != "complete" and (broken(session) or state.owed or state.next_puzzle is not None):
+    if ended.status != "complete" and (session.broken or state.owed or state.next_puzzle is not None):
         say_line(f"session {session.id} can be gone on with: lifeline run --resume {session.id}")
     return summary(session, ended)
 

@@ -6,18 +6,15 @@ the tip above it.  What was done is kept as view state, so that it outlives the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from ..core.nodes import Assistant, How, Node, Part, Remark, User, as_data, from_data
 from ..core.state import State
 from ..core.tree import Tree, in_force
 from ..interventions.table import called
 from ..interventions.types import Effect
-
-if TYPE_CHECKING:
-    from .session import Session
 
 MOST = 50
 """Things that can be taken back one by one; before them, a turn at a time."""
@@ -144,7 +141,24 @@ def _text(value: Any) -> str:
     return value
 
 
-def about_to(session: Session, effect: Effect) -> Done:
+class Undoable(Protocol):
+    """What is asked of a session here."""
+
+    tree: Tree
+    branches: dict[str, str]
+    branch: str
+    history: History
+
+    @property
+    def tip(self) -> str: ...
+    def state(self, node: str | None = None) -> State: ...
+    def queue(self, node: str | None = None, branch: str = "") -> tuple[Part, ...]: ...
+    def due(self, node: str) -> tuple[Part, ...]: ...
+    def overruled(self, remarks: Sequence[Remark]) -> Mapping[tuple[str, str], tuple[Part, ...]]: ...
+    def free_name(self, name: str) -> str: ...
+
+
+def about_to(session: Undoable, effect: Effect) -> Done:
     """What `effect` is about to do, so that it can be taken back."""
     place, branch, told = effect.parent or session.tip, effect.branch or session.branch, ""
     waited: list[Waited] = []
@@ -163,7 +177,7 @@ def about_to(session: Session, effect: Effect) -> Done:
     )
 
 
-def last_done(session: Session, queue: tuple[Part, ...]) -> Done | None:
+def last_done(session: Undoable, queue: tuple[Part, ...]) -> Done | None:
     """What undo takes back, where `queue` waits at the tip: what was done last, unless the plan's own feedback came after it.  In a
     session without any record of what was done, it is the last turn."""
     last = next(iter(session.history.done[-1:]), None)
@@ -183,7 +197,7 @@ def last_done(session: Session, queue: tuple[Part, ...]) -> Done | None:
     return Done(told, (session.branch, turn.parent), (session.branch, session.tip))
 
 
-def stands(session: Session, done: Done) -> bool:
+def stands(session: Undoable, done: Done) -> bool:
     """Whether the notebook still holds all that `done` is about."""
     places = [place for place in (done.left, done.came) if place is not None]
     nodes = [tip for _, tip in places if tip] + [each.node for each in done.said] + [each.tip for each in done.waited]

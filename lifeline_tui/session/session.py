@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.chance import derive
 from ..core.claims import facts as claim_facts
@@ -50,15 +50,12 @@ from ..importers.fitting import check_body
 from ..interventions.table import TABLE, scriptable, where
 from ..interventions.types import ARRIVING, ASIDE, Context, Effect, Intervention, Refusal, Values
 from ..store import BadReference, Draft, Reader, Store, StoreError, Unkept
-from ..subjects.protocol import Capabilities, Deadlines, Request, Subject, SubjectError
+from ..subjects.protocol import Capabilities, Deadlines, Request, Subject
 from . import history
 from .branches import trunk_of
 from .calls import Asking, Change, Grew, Partial, Writer, carried_through
 from .history import History
 from .view import MAIN, Reading
-
-if TYPE_CHECKING:
-    from ..runs.autoplay import Ended
 
 Queues = dict[tuple[str, str], tuple[Part, ...]]
 """Feedback that waits, by (branch, tip)."""
@@ -112,10 +109,8 @@ class Session(Reading):
         self._trunk: tuple[Any, str] = (None, "")
         self._left: tuple[Any, str] = (None, "")
         self._capabilities: Capabilities | None = None
-        self._paused = False
+        self.paused = False
         self._playing: asyncio.Event | None = None
-        self.outcome: Ended | None = None
-        """How the last run of the plan ended."""
         self._working = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -258,12 +253,11 @@ class Session(Reading):
         """Carries out an intervention; returns when the subject, if it was asked, has answered.  Raises Refusal."""
         self._intervention(name)
         effect = self.decide(name, values, cursor)
-        if TABLE[name].group == "step" and self.trunk != self.branch and not (effect.autoplay and self._owes()):
-            await self.go(self.trunk)
         if effect.autoplay:
-            self.outcome = await self.play()
-        else:
-            await self.carry_out(effect)
+            raise ValueError("The plan is run by runs.autoplay.play.")
+        if TABLE[name].group == "step" and self.trunk != self.branch:
+            await self.go(self.trunk)
+        await self.carry_out(effect)
 
     async def carry_out(self, effect: Effect) -> None:
         """What was decided, whole and in one transaction, and then the call it owes.  Raises Refusal while another turn is open."""
@@ -296,12 +290,6 @@ class Session(Reading):
                 self._working = False
                 self._idle.set()
         self.listen(Grew())
-
-    def _owes(self) -> bool:
-        """Whether a reply is still to come here, or was cut off."""
-        from ..runs.autoplay import broken
-
-        return bool(self.state().owed) or broken(self)
 
     async def _keep(self, branch: str, tip: str, queue: tuple[Part, ...]) -> None:
         """Makes `queue` what waits at the `tip` of `branch`."""
@@ -596,41 +584,22 @@ class Session(Reading):
 
     # The plan, without hands
 
-    def pause(self) -> None:
-        """Autoplay stops before its next step."""
-        self._paused = True
-
-    async def play(self) -> Ended:
-        """Runs the plan from here to its end, or until paused or a call fails.  Raises Refusal."""
-        from ..runs.autoplay import play
-
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the plan runs by itself, so that it can be paused, and is waited for on closing.  Raises Refusal where it does."""
         if self._playing is not None:
             raise Refusal("The plan is running already.")
-        self._paused = False
+        self.paused = False
         self._playing = asyncio.Event()
         try:
-            await self._ran("started")
-            try:
-                ended = await play(self, lambda: self._paused)
-            except (Refusal, SubjectError) as why:
-                await self._ran("partial", left_out=[f"the rest of the plan: {why}"])
-                raise
-            await self._ran(ended.status, left_out=list(ended.left_out))
-            return ended
+            yield
         finally:
             self._playing.set()
             self._playing = None
 
-    def run_status(self) -> str:
-        """How the last run of the plan in this context ended, as the notebook says; "" where there was none."""
-        root = [node.id for node in self.tree.above(self.tip)][-1]
-        said = self.tree.said(root).get(("", "run"))
-        return str(said.get("status", "")) if isinstance(said, dict) else ""
-
-    async def _ran(self, status: str, **more: Any) -> None:
-        """Records how a run of the plan stands; one that was killed stays started."""
-        root = [node.id for node in self.tree.above(self.tip)][-1]
-        await self.remark([Remark("run", {"status": status, **more}, node=root)])
+    def pause(self) -> None:
+        """A run of the plan stops before its next step."""
+        self.paused = True
 
     async def close(self) -> None:
         """Cancels what is arriving, keeps it, and gives the session up.  Raises StoreError, which says where the last reply is, when

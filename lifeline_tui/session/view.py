@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.nodes import FAILED, Annotation, Node, Reply, Root
+from ..core.nodes import FAILED, Annotation, Node, Reply, Root, Status
 from ..core.state import State, apply
 from ..core.tree import Tree
 
 MAIN = "main"
+BROKEN = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
+"""A reply that ended so is an outage, not data: it is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,22 @@ class Reading:
     @property
     def tip(self) -> str:
         return self.branches[self.branch]
+
+    @property
+    def broken(self) -> bool:
+        """Whether the tip is a reply that was cut off."""
+        body = self.tree[self.tip].body
+        return isinstance(body, Reply) and body.status in BROKEN
+
+    def run_status(self) -> str:
+        """How the last run of the plan in this context ended, as the notebook says; "" where there was none."""
+        said = self.tree.said(self.origin).get(("", "run"))
+        return str(said.get("status", "")) if isinstance(said, dict) else ""
+
+    @property
+    def origin(self) -> str:
+        """The root above the tip."""
+        return [node.id for node in self.tree.above(self.tip)][-1]
 
     @property
     def root(self) -> Root:

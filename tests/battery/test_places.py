@@ -20,10 +20,9 @@ from store_cases import BEGUN, CALL, begin, child, plain, reply
 from table import Table, sized
 from terminals import Terminal
 
-from lifeline_tui.cli.launch import database
 from lifeline_tui.core.nodes import Reply
 from lifeline_tui.core.nodes import plain as words_of
-from lifeline_tui.loading.config import Config
+from lifeline_tui.loading.config import Config, database
 from lifeline_tui.store import Draft, OwnedElsewhere, Reader, Store, StoreError
 from lifeline_tui.store.database import Database
 from lifeline_tui.store.verify import verify

@@ -30,6 +30,7 @@ from lifeline_tui.exporters.session_jsonl import export
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.runs.autoplay import play
 from lifeline_tui.runs.headless import replay_recorded
 from lifeline_tui.session.session import Session, create, resume
 from lifeline_tui.store import Reader, Store
@@ -235,7 +236,11 @@ async def _tried(session: Session, name: str, cursor: str | None, values: dict[s
     conn, trouble = session._write.store.connection, ""
     before = conn.total_changes
     try:
-        await session.do(name, values, cursor)
+        if name == "autoplay":
+            session.decide(name, values, cursor)
+            await play(session)
+        else:
+            await session.do(name, values, cursor)
     except (Refusal, RuntimeError) as error:
         trouble = str(error) or "no reason"
         refused = isinstance(error, Refusal)

@@ -82,6 +82,8 @@ class RunScreen(Screen[None]):
         self.record, self.growth = Record(session), Growth(session)
         self.opened: set[str] = set()
         self.playing = False
+        self.outcome: Ended | None = None
+        """How the last run of the plan ended."""
         self.own_keys = {key for name, entry in TABLE.items() for key in self.app.keymap.get(name, entry.key).split(",")}
         """Those of the interventions."""
         self.trouble = ""
@@ -214,7 +216,7 @@ class RunScreen(Screen[None]):
                 calm=True,
             )
         elif last is not None and state.next_puzzle is None and session.refusal("next") is not None:
-            self.say(_over(session), calm=True)
+            self.say(_over(session, self.outcome), calm=True)
         else:
             self.say("")
 
@@ -341,9 +343,14 @@ class RunScreen(Screen[None]):
         if name == "next" and session.trunk != session.branch:
             self.notify(f"Back on {session.trunk}, where the plan goes on; {session.branch} stays as it is.")
         try:
-            await session.do(name, values, cursor)
             if name == "autoplay":
-                self.ended = _left_out(session.outcome)
+                from ...runs.autoplay import play
+
+                session.decide(name)
+                self.outcome = await play(session)
+                self.ended = _left_out(self.outcome)
+            else:
+                await session.do(name, values, cursor)
             if turning:
                 said = f"{'Taken back' if name == 'undo' else 'Done again'}: {what.partition(': ')[2]}."
                 self.notify(said + (self.keyed(" {key:redo} does it again.") if name == "undo" else ""))
@@ -476,9 +483,9 @@ def _plainly(text: str) -> str:
     return MARK.sub("{key:\\1 }", text)
 
 
-def _over(session: Session) -> str:
-    """What is to be said at the end of a plan."""
-    scripted, outcome = session.state().plan.then or session.state().plan.steps, session.outcome
+def _over(session: Session, outcome: Ended | None) -> str:
+    """What is to be said at the end of a plan, of which the last run here ended with `outcome`."""
+    scripted = session.state().plan.then or session.state().plan.steps
     if outcome is not None and outcome.status == "partial" and not outcome.left_out:
         return "The plan is paused: {key:autoplay} goes on with it."
     if scripted and outcome is None and session.run_status() != "complete":
