@@ -22,6 +22,8 @@ from lifeline_tui.core.nodes import Origin, Part, PartKind, Reply, Root, Span, S
 from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import CHAT, render
 from lifeline_tui.interventions.types import Refusal
+from lifeline_tui.runs import pool
+from lifeline_tui.runs.autoplay import Ended
 from lifeline_tui.session.session import Session
 from lifeline_tui.store import Draft, Reader, Store
 from lifeline_tui.store.verify import verify
@@ -339,14 +341,14 @@ def test_a_run_that_stops_half_way_is_partial_and_keeps_what_it_has(scratch: Pat
 
 
 def test_a_step_that_cannot_be_done_stops_its_session_alone_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    play = Session.play
+    play = pool.play
 
-    async def refused(self: Session) -> str:
-        if self.root.seed == 2:
+    async def refused(session: Session) -> Ended:
+        if session.root.seed == 2:
             raise Refusal("There is no such step.")
-        return await play(self)
+        return await play(session)
 
-    monkeypatch.setattr(Session, "play", refused)
+    monkeypatch.setattr(pool, "play", refused)
     done = lifeline("run", "baseline-20", "--limit", 1, "--repeats", 3, "--json")
     assert done.code == 1
     assert [each["status"] for each in done.data] == ["complete", "partial", "complete"]
@@ -391,15 +393,15 @@ def test_control_c_saves_what_arrived(scratch: Path) -> None:
 
 
 def test_what_is_done_is_told_before_a_run_is_stopped(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    play = Session.play
+    play = pool.play
 
-    async def stopped(self: Session) -> str:
-        if self.root.seed == 2:
+    async def stopped(session: Session) -> Ended:
+        if session.root.seed == 2:
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.sleep(60)
-        return await play(self)
+        return await play(session)
 
-    monkeypatch.setattr(Session, "play", stopped)
+    monkeypatch.setattr(pool, "play", stopped)
     done = lifeline("run", "baseline-20", "--limit", 1, "--repeats", 3, "--concurrency", 1, "--json")
     assert done.code == 130
     assert [each["seed"] for each in done.data] == [1]

@@ -20,11 +20,15 @@ from command_line import lifeline, real
 from model_server import ModelServer, Seen, behaviour, model_server
 from model_server import Reply as Answer
 
+from lifeline_tui.cli.output import report
+from lifeline_tui.cli.shapes import session_line
 from lifeline_tui.core.chance import derive
 from lifeline_tui.core.nodes import Call, Node, Reply, Status, Usage, digest
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.loading.config import Config
-from lifeline_tui.runs import headless
+from lifeline_tui.runs.pool import run_plan
+from lifeline_tui.runs.probe import probe_model
+from lifeline_tui.runs.replay_recorded import replay_recorded
 from lifeline_tui.session.calls import Streamed
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import OwnedElsewhere, Reader, Store
@@ -96,7 +100,8 @@ def base(server: ModelServer, shape: str) -> str:
 
 async def run(lab: Lab, plan: str, model: str, api_base: str, limit: int = 3) -> dict[str, Any]:
     """`lifeline run`, of one session."""
-    (summary,) = await headless.run_plan(lab, plan, model, api_base=api_base, repeats=1, seed=None, concurrency=1, limit=limit)
+    async with lab:
+        (summary,) = await run_plan(lab, plan, model, api_base=api_base, repeats=1, seed=None, concurrency=1, limit=limit)
     return summary
 
 
@@ -154,7 +159,7 @@ async def test_the_same_plan_runs_on_every_shape_of_server(lab: Lab, server: Mod
             assert (row["tokens_in"], row["tokens_out"], row["simulated"], row["tokens_estimated"]) == (11, 7, 0, 0)
             assert (row["finish_reason_raw"], row["model_returned"]) == (finish, "well-2026-01-01")
             assert row["model_requested"] == f"{shape}/well"
-        assert [step.faithful for step in headless.replay_recorded(store, summary["session"], None, every=True)].count(False) == 0
+        assert [step.faithful for step in replay_recorded(store, summary["session"], None, every=True)].count(False) == 0
         assert verify(store, summary["session"], digest_of=call_digest) == []
 
 
@@ -194,7 +199,7 @@ async def test_a_cancel_keeps_the_partial_and_closes_the_socket(lab: Lab, server
     session, asking = await streaming(lab, server)
     with Reader(lab.db) as store:
         (row,) = [row for row in store.sessions() if row.id == session.id]
-        assert headless.session_line(store, row)["status"] == "streaming"
+        assert session_line(store, row)["status"] == "streaming"
     session.cancel()
     await asking
     assert await asyncio.to_thread(server.gone.wait, 2)
@@ -293,7 +298,7 @@ async def test_what_a_server_says_is_never_obeyed_and_never_holds_a_key(
     read = [lifeline(*words) for words in reads]
     assert [done.code for done in read] == [0] * len(read)
     assert "[redacted] and [redacted]" in read[0].out
-    facts = await headless.probe_model(lab, "openai/hostile-once", server.url)
+    facts = await probe_model(lab, "openai/hostile-once", server.url, report)
     assert facts["status"] == "complete"
     retried = capsys.readouterr().err
     assert retried.startswith("retry 1 in 0.0 s: HTTP 429")

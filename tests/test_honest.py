@@ -17,7 +17,7 @@ from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.loading.config import Config
 from lifeline_tui.loading.plans import plan_names
 from lifeline_tui.runs.autoplay import Ended, play
-from lifeline_tui.runs.headless import replay_recorded
+from lifeline_tui.runs.replay_recorded import replay_recorded
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader

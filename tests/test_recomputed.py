@@ -21,7 +21,7 @@ from lifeline_tui.exporters import exporter
 from lifeline_tui.loading.config import Config
 from lifeline_tui.loading.plans import plan_names
 from lifeline_tui.runs.autoplay import play
-from lifeline_tui.runs.headless import summary
+from lifeline_tui.runs.pool import summary
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.session.session import Session
 from lifeline_tui.session.view import MAIN

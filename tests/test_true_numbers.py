@@ -23,7 +23,8 @@ from lifeline_tui.importers.session_jsonl import parse, take
 from lifeline_tui.interventions.table import scriptable
 from lifeline_tui.metrics.pooling import counts, difference, groups
 from lifeline_tui.runs.autoplay import play
-from lifeline_tui.runs.headless import room, summary
+from lifeline_tui.runs.context_room import room
+from lifeline_tui.runs.pool import summary
 from lifeline_tui.session.session import Session, create
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.schema import TRIGGERS

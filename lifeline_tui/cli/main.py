@@ -12,9 +12,10 @@ import asyncio
 import os
 import sys
 import traceback
+from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
@@ -26,8 +27,11 @@ from ..session.lab import Lab
 from ..store import Store
 from ..subjects.protocol import Deadlines
 from .launch import open_app
-from .output import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, sample, say, say_line
+from .output import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, report, sample, say, say_line
+from .progress import Progress
 from .tools import tools
+
+T = TypeVar("T")
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -81,7 +85,7 @@ def run(
     plan: str | None, resume: str | None, model: str | None, api_base: str, db: str | None, as_json: bool, **options: Any
 ) -> None:
     """Run a plan without hands: one session per repeat.  Or go on with a run that stopped: --resume SESSION."""
-    from ..runs.headless import resume_run, run_plan
+    from ..runs.pool import resume_run, run_plan
 
     if (plan is None) == (resume is None):
         raise click.UsageError("Name a plan to run, or a session to go on with: --resume SESSION.")
@@ -93,13 +97,26 @@ def run(
         tell = put if as_json else say_result
         if resume is not None:
             _only_resume(model, options)
-            result = asyncio.run(resume_run(lab, resume, api_base=api_base))
+            result = asyncio.run(_within(lab, resume_run(lab, resume, api_base=api_base, say=report)))
             tell(result)
             sys.exit(0 if result["status"] == "complete" else 1)
         assert plan is not None
         model = model or config.model or "sim/anxious"
-        results = asyncio.run(run_plan(lab, plan, model, api_base=api_base, tell=tell, **options))
+        progress = Progress(options["repeats"])
+
+        def told(result: dict[str, Any]) -> None:
+            with progress.aside():
+                tell(result)
+
+        run = run_plan(lab, plan, model, api_base=api_base, tell=told, ended=progress.step, say=report, **options)
+        with progress:
+            results = asyncio.run(_within(lab, run))
     sys.exit(0 if all(result["status"] == "complete" for result in results) else 1)
+
+
+async def _within(lab: Lab, work: Coroutine[Any, Any, T]) -> T:
+    async with lab:
+        return await work
 
 
 def _only_resume(model: str | None, options: dict[str, Any]) -> None:
@@ -140,7 +157,7 @@ def _deadlines(base: Deadlines, options: dict[str, Any]) -> Deadlines:
 @db_option
 def replay(session: str, branch: str | None, mode: str, every: bool, as_json: bool, db: str | None) -> None:
     """Play a stored conversation again from its record, proving each request and each reading on the way."""
-    from ..runs.headless import replay_recorded
+    from ..runs.replay_recorded import replay_recorded
 
     with answering(), reading(db) as store:
         broken = 0
@@ -161,7 +178,7 @@ def replay(session: str, branch: str | None, mode: str, every: bool, as_json: bo
 @db_option
 def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> None:
     """List sessions, newest first."""
-    from ..runs.headless import session_line
+    from .shapes import session_line
 
     with answering():
         if not (file := notebook(db)).exists():
@@ -194,7 +211,7 @@ def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> 
 def show(session: str, branch: str | None, as_json: bool, db: str | None) -> None:
     """Show a session: every node, annotation and branch, or a readable record."""
     from ..exporters.markdown import record
-    from ..runs.headless import session_data
+    from .shapes import session_data
 
     with answering(), reading(db) as store:
         row = store.session(session)

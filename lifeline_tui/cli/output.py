@@ -47,6 +47,11 @@ def complain(error: object) -> None:
         say(error.text)
 
 
+def report(what: object) -> None:
+    """What the operator should know of a run: a sentence, or an error."""
+    complain(what) if isinstance(what, Exception) else say_line(str(what))
+
+
 def put(data: Any) -> None:
     """One JSON line of data; ASCII, so that no terminal is ever sent what a model wrote."""
     click.echo(json.dumps(data, ensure_ascii=True).replace("\x7f", "\\u007f"))

@@ -16,7 +16,7 @@ from ..loading.config import database, load_config
 from ..session.lab import Lab
 from ..store import Reader, StoreError
 from ..subjects.names import simulated
-from .output import answering, db_option, fail, notebook, put, sample, say, say_line
+from .output import answering, db_option, fail, notebook, put, report, sample, say, say_line
 
 tools = click.Group()
 """The command line takes its commands for its own."""
@@ -160,11 +160,16 @@ def models(as_json: bool) -> None:
 @click.option("--api-base", default="", metavar="URL")
 def probe(model: str, api_base: str) -> None:
     """Ask what a model's backend takes, with one cheap call: a JSON object.  Sixteen tokens are asked for, so `truncated` is fine."""
-    from ..runs.headless import probe_model
+    from ..runs.probe import probe_model
 
     with answering():
         config = load_config()
-        result = asyncio.run(probe_model(Lab(config, database(config), paced=False), model, api_base))
+
+        async def asked() -> dict[str, Any]:
+            async with Lab(config, database(config), paced=False) as lab:
+                return await probe_model(lab, model, api_base, report)
+
+        result = asyncio.run(asked())
     put(result)
     sys.exit(0 if result["status"] in ("complete", "truncated") else 1)
 

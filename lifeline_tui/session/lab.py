@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..core.nodes import Root, as_data, digest
 from ..core.plan import Plan, choose
@@ -42,6 +42,12 @@ class Lab:
         self.deadlines = deadlines or config.deadlines
         self.models = Models(config.models, paced=paced, log=db.with_name(db.name + ".provider.log"))
         self._writer: Writer | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
 
     @cached_property
     def templates(self) -> Templates:

@@ -37,7 +37,7 @@ from lifeline_tui.loading.entry import BadFile, parse
 from lifeline_tui.loading.packs import check_pack, load_pack
 from lifeline_tui.loading.plans import parse as parse_plan
 from lifeline_tui.loading.templates import read_template
-from lifeline_tui.runs.headless import replay_recorded
+from lifeline_tui.runs.replay_recorded import replay_recorded
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.scripted import read_script

@@ -31,8 +31,10 @@ from table import ROOT, Table, command, sized
 from telling import OF_OPENAI, PLACES, cut
 from terminals import Terminal
 
+from lifeline_tui.cli.output import report
 from lifeline_tui.loading.config import Config, config_path
-from lifeline_tui.runs import headless
+from lifeline_tui.runs.pool import run_plan
+from lifeline_tui.runs.probe import probe_model
 from lifeline_tui.session import models
 from lifeline_tui.session.calls import Streamed
 from lifeline_tui.session.lab import Lab
@@ -131,7 +133,7 @@ LifelineApp.action_help = fault
 """
 CLI_FAULT = """
 import os
-from lifeline_tui import packs
+from lifeline_tui.loading import packs
 def fault():
     key = os.environ["OPENAI_API_KEY"]
     raise RuntimeError("a fault of its own, with " + key + " and " + repr(os.environ))
@@ -143,7 +145,7 @@ from lifeline_tui.tui.guard import Guarded
 Guarded._fatal_error = App._fatal_error
 """
 WITH_WORDS = """
-from lifeline_tui.subjects import redaction
+from lifeline_tui.subjects.child import redaction
 redaction.without_secrets = lambda text: text
 """
 
@@ -489,8 +491,14 @@ BEHAVIOURS["every-key"] = tells_every_key
 
 async def run(lab: Lab, model: str, base: str) -> str:
     """The session of a run of two puzzles."""
-    run = headless.run_plan(lab, "baseline-20", model, api_base=base, repeats=1, seed=None, concurrency=1, limit=2)
-    return str((await run)[0]["session"])
+    async with lab:
+        (summary,) = await run_plan(lab, "baseline-20", model, api_base=base, repeats=1, seed=None, concurrency=1, limit=2)
+    return str(summary["session"])
+
+
+async def probed(lab: Lab, base: str) -> dict[str, Any]:
+    async with lab:
+        return await probe_model(lab, "hosted_vllm/every-key", base, report)
 
 
 READS = (
@@ -522,7 +530,7 @@ def everywhere(bench: Bench, said: Callable[[], str]) -> Counter[str]:
     db = Path(os.environ["LIFELINE_DB"])
     home = db.parent
     id = bench.child.run(run(lab(bench, db), "hosted_vllm/every-key", bench.server.url))
-    facts = bench.child.run(headless.probe_model(lab(bench, home / "none.db"), "hosted_vllm/every-key", bench.server.url))
+    facts = bench.child.run(probed(lab(bench, home / "none.db"), bench.server.url))
     out = [json.dumps(facts), said()]
     for line in READS:
         done = lifeline(*[word.format(id=id, home=home) for word in line.split()])

@@ -31,7 +31,7 @@ from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.runs.autoplay import play
-from lifeline_tui.runs.headless import replay_recorded
+from lifeline_tui.runs.replay_recorded import replay_recorded
 from lifeline_tui.session.session import Session, create, resume
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.verify import verify
