@@ -20,11 +20,10 @@ from textual.worker import WorkerCancelled
 from ..interventions.types import ARRIVING
 from ..loading.config import Config
 from .gone import Lasting, watch
-from .guard import Guarded
-from .patience import Patient
+from .host import Host
 from .recent import Used, recall, remember
 from .screens.start import StartScreen
-from .theme import Themed, without_colour
+from .theme import without_colour
 from .typed import forgive
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ MOST_SAID = 3
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class LifelineApp(Patient[None], Themed[None], Guarded[None]):
+class LifelineApp(Host):
     """`session`, or else `plan` and `model`, say what to open at once; else the start screen comes first."""
 
     TITLE = "lifeline"

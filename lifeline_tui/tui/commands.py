@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 from textual.screen import Screen
 
 from ..interventions.table import TABLE
+from .host import Host
 from .keys import key_name, key_of, with_keys
-
-if TYPE_CHECKING:
-    from .app import LifelineApp
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "next": ("send", "step", "go on"),
@@ -86,7 +83,7 @@ def commands(screen: Screen[object]) -> list[Command]:
     """What can be done on `screen`, in the order of its bindings; then the app's own screens, keys and themes."""
     from .screens.run import RunScreen
 
-    app: LifelineApp = screen.app  # type: ignore[assignment]
+    app: Host = screen.app  # type: ignore[assignment]
     keymap = app.keymap
     made: dict[str, Command] = {}
     running = screen if isinstance(screen, RunScreen) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,13 +16,11 @@ from textual.widgets.option_list import Option
 
 from ...loading.config import bad_address
 from ...session.models import Offer, local_offers, offers
+from ..host import Host
 from ..overlay import Overlay
 from ..show import shown, shown_line
 from ..widgets.line import Line
 from ..widgets.menu import Menu
-
-if TYPE_CHECKING:
-    from ..app import LifelineApp
 
 
 class ModelScreen(Overlay[tuple[str, str] | None], ModalScreen[tuple[str, str] | None]):
@@ -45,7 +43,7 @@ class ModelScreen(Overlay[tuple[str, str] | None], ModalScreen[tuple[str, str] |
     ModelScreen .title { text-style: bold; margin-bottom: 1; }
     """
 
-    app: LifelineApp
+    app: Host
 
     def __init__(self, current: str) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ from ...session.session import Session
 from ...store import StoreError
 from ...subjects.protocol import SubjectError
 from ..growth import Growth
+from ..host import Host
 from ..keys import OTHERS, with_keys
 from ..rail import rail_rows
 from ..record import Record, arriving, coming, node_of, unread
@@ -37,7 +38,6 @@ from ..widgets.tree_rail import TreeRail
 
 if TYPE_CHECKING:
     from ...runs.autoplay import Ended
-    from ..app import LifelineApp
 
 AT_ONCE = frozenset({"reveal", "verdict", "praise"})
 """Feedback that is only queued, in sight: its form is skipped, since nothing is sent yet and z takes it back."""
@@ -73,7 +73,7 @@ class RunScreen(Screen[None]):
     RunScreen.wide #side { width: 48; }
     """
 
-    app: LifelineApp
+    app: Host
 
     def __init__(self, session: Session) -> None:
         super().__init__()

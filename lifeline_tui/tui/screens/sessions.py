@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -19,13 +19,11 @@ from ...core.nodes import Origin
 from ...store import Hit, Reader, StoreError
 from ...store import Session as Row
 from ..glyphs import Glyphs
+from ..host import Host
 from ..overlay import Overlay
 from ..show import shown, shown_line
 from ..widgets.line import Line
 from ..widgets.menu import Menu
-
-if TYPE_CHECKING:
-    from ..app import LifelineApp
 
 KINDS = ("system", "user", "reply", "assistant")
 """What a hit's `field` says of a turn; of a remark it names the remark."""
@@ -56,7 +54,7 @@ class SessionsScreen(Overlay[None], Screen[None]):
     SessionsScreen #empty { color: $text-muted; height: auto; display: none; }
     SessionsScreen #keys { height: 1; color: $text-muted; }
     """
-    app: LifelineApp
+    app: Host
 
     def compose(self) -> ComposeResult:
         yield Line(placeholder="search in everything that was said", id="search")

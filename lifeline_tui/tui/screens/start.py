@@ -20,12 +20,12 @@ from textual.widgets.option_list import Option
 
 from ...loading.entry import BadFile, resources
 from ...subjects.names import simulated
+from ..host import Host
 from ..show import shown, shown_line
 from ..widgets.menu import Menu
 
 if TYPE_CHECKING:
     from ...store import Session as Row
-    from ..app import LifelineApp
 
 FIRST = "lifelines-10"
 """The plan under the cursor when the app opens."""
@@ -77,7 +77,7 @@ class StartScreen(Screen[None]):
     StartScreen #keys { height: 1; color: $text-muted; }
     """
 
-    app: LifelineApp
+    app: Host
 
     def __init__(self, covered: bool = False) -> None:
         """`covered`: a session opens over it at once, so nothing of it is made until it is seen."""

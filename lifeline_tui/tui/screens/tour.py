@@ -6,7 +6,7 @@ Every caption but the first and last sentence is made from the recordings, so th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,13 +19,11 @@ from ...core.nodes import Node, Origin, PartKind, User
 from ...runs.recordings import recording
 from ...session.view import MAIN, Reading
 from ..blocks import Block
+from ..host import Host
 from ..overlay import Overlay
 from ..record import of_node, reading, standing
 from ..show import shown
 from ..widgets.transcript import Transcript
-
-if TYPE_CHECKING:
-    from ..app import LifelineApp
 
 RECORDED = ("tour-anxious", "tour-rational")
 FORKED = "Branched off here: the main conversation never sees what follows."
@@ -62,7 +60,7 @@ class TourScreen(Overlay[None], Screen[None]):
     TourScreen Transcript { height: 1fr; padding: 0 1; }
     """
 
-    app: LifelineApp
+    app: Host
 
     def compose(self) -> ComposeResult:
         yield Static(shown("RECORDED TOUR of two PUPPETS, which prove nothing about models"), id="banner")

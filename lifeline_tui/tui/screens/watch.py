@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,13 +16,11 @@ from ...core.nodes import Origin
 from ...session.view import MAIN, Reading
 from ...store import Owner, Reader, StoreError
 from ..blocks import Block
+from ..host import Host
 from ..overlay import Overlay
 from ..record import Record, standing
 from ..show import shown_line
 from ..widgets.transcript import Transcript
-
-if TYPE_CHECKING:
-    from ..app import LifelineApp
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -55,7 +53,7 @@ class WatchScreen(Overlay[None], Screen[None]):
     WatchScreen Transcript { height: 1fr; padding: 0 1; }
     """
 
-    app: LifelineApp
+    app: Host
 
     def __init__(self, session: str) -> None:
         super().__init__()
