@@ -536,8 +536,8 @@ async def test_a_plan_that_is_paused_is_not_said_to_have_ended(tmp_path: Path) -
         session = session_of(app)
         assert session.run_status() == "complete"
         assert "The plan has ended" in notice(app)
-        assert session.outcome is not None
-        session.outcome = replace(session.outcome, status="partial")
-        run_screen = next(screen for screen in app.screen_stack if isinstance(screen, RunScreen))
-        run_screen.redraw()
+        screen = run_screen(app)
+        assert screen.outcome is not None
+        screen.outcome = replace(screen.outcome, status="partial")
+        screen.redraw()
         assert "The plan is paused" in notice(app)
