@@ -12,7 +12,9 @@ from session_cases import BOTH, LIFELINE, Voice, answers, asked, opened, queued,
 from lifeline_tui.core.attempt_phases import Phase
 from lifeline_tui.core.nodes import FAILED, Assistant, How, Origin, Part, PartKind, Reply, Span, Status, User, plain, text_of
 from lifeline_tui.core.plan import Feedback, Scoring
-from lifeline_tui.interventions.table import TABLE, _edited, effect_of_key, scriptable
+from lifeline_tui.interventions.feedback import effect_of_key
+from lifeline_tui.interventions.table import TABLE, scriptable
+from lifeline_tui.interventions.tree import _edited
 from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.runs.autoplay import play
 

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from ...core.nodes import FACTS, plain
-from ...interventions.table import effect_of_key
+from ...interventions.feedback import effect_of_key
 from ...interventions.types import Effect, Field, Intervention, Refusal, attempt_in
 from ...session.session import Session
 from ..editor import edit_outside
