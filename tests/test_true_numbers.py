@@ -536,7 +536,7 @@ def test_a_notebook_of_the_first_version_is_brought_up_to_date_and_keeps_every_r
     with Store(path) as store:
         assert store.connection.execute("SELECT count(*), max(sha256) FROM nodes").fetchall() == before
         assert store.connection.execute("SELECT count(*) FROM v_claims").fetchall() == [(0,)]
-        assert store.connection.execute("PRAGMA user_version").fetchall() == [(2,)]
+        assert store.connection.execute("PRAGMA user_version").fetchall() == [(3,)]
 
 
 async def test_a_fake_that_is_told_after_an_override_is_recorded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

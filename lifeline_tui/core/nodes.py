@@ -93,6 +93,7 @@ class Purpose(StrEnum):
     STEP = "step"
     REGENERATE = "regenerate"
     RETRY = "retry"
+    SAMPLE = "sample"
 
 
 class PartKind(StrEnum):

@@ -101,8 +101,8 @@ class Partial:
     dirty: bool = False
 
 
-class Asking:
-    """One call in flight.  `partial` is what has arrived."""
+class OpenCall:
+    """One call in flight, with its own checkpoints, deadlines, cancel and end.  `partial` is what has arrived."""
 
     def __init__(self, subject: Subject, writer: Writer, call: str, listen: Callable[[Change], None]) -> None:
         self.partial = Partial(call, time.monotonic())

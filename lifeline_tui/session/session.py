@@ -53,7 +53,7 @@ from ..store import BadReference, Draft, Reader, Store, StoreError, Unkept
 from ..subjects.protocol import Capabilities, Deadlines, Request, Subject
 from . import history
 from .branches import trunk_of
-from .calls import Asking, Change, Grew, Partial, Writer, carried_through
+from .calls import Change, Grew, OpenCall, Partial, Writer, carried_through
 from .history import History
 from .view import MAIN, Reading
 
@@ -99,8 +99,15 @@ class Session(Reading):
         self.hands, self.deadlines, self.listen = hands, deadlines, listen
         self._write = writer
         self._queues = queues
-        self._asking: Asking | None = None
-        self.unsaved: Unsaved | None = None
+        self._calls: dict[str, OpenCall] = {}
+        """The calls in flight, by their ids."""
+        self._in_hand = ""
+        """The call of the turn in hand."""
+        self.unsaved: dict[str, Unsaved] = {}
+        """Replies that could not be stored when they came, by their calls."""
+        self._placing, self._saving = asyncio.Lock(), asyncio.Lock()
+        self.cancels = 0
+        """How often the operator has stopped what was going on."""
         self.drafts: dict[str, dict[str, str]] = {}
         """What was typed in a form and not sent, by field: of an intervention at a node, `NAME:NODE`.  Kept when the session is closed."""
         self._drafts_kept: dict[str, dict[str, str]] = {}
@@ -112,6 +119,7 @@ class Session(Reading):
         self.paused = False
         self._playing: asyncio.Event | None = None
         self._working = False
+        self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -124,8 +132,13 @@ class Session(Reading):
 
     @property
     def partial(self) -> Partial | None:
-        """What has arrived of the reply that is streaming."""
-        return self._asking.partial if self._asking is not None else None
+        """What has arrived of the reply to the turn in hand."""
+        return self._calls[self._in_hand].partial if self._in_hand in self._calls else None
+
+    @property
+    def partials(self) -> list[Partial]:
+        """What has arrived of every call in flight."""
+        return [call.partial for call in self._calls.values()]
 
     @property
     def starting(self) -> bool:
@@ -265,7 +278,7 @@ class Session(Reading):
             raise Refusal(ARRIVING)
         if effect.moves:
             self._working, self._cancelled = True, None
-            self._idle.clear()
+            self._begin()
         done = history.about_to(self, effect) if self.hands and not effect.history else None
         if done is not None:
             self.history.push(done)
@@ -288,8 +301,17 @@ class Session(Reading):
         finally:
             if effect.moves:
                 self._working = False
-                self._idle.set()
+                self._end()
         self.listen(Grew())
+
+    def _begin(self) -> None:
+        self._open += 1
+        self._idle.clear()
+
+    def _end(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._idle.set()
 
     async def _keep(self, branch: str, tip: str, queue: tuple[Part, ...]) -> None:
         """Makes `queue` what waits at the `tip` of `branch`."""
@@ -392,6 +414,7 @@ class Session(Reading):
         left = next((above.id for above in self.tree.above(leaf) if above.id in here), leaf)
         name = self.free_name("found")
         await self._append([], leaf, [self._forked(name, left)], name, {})
+        self.branch = name
         self.listen(Grew())
         return None
 
@@ -428,32 +451,61 @@ class Session(Reading):
             bodies.append(effect.forged)
             remarks += judge(self.state(parent), effect.forged, None, branch)
         request = None
-        if effect.call is not None:
-            call, request = await self._compose(parent, bodies, effect.call)
-            bodies.append(call)
-        if not bodies and not remarks:
-            return await self._move(branch, parent, carried)
-        nodes = await self._append(bodies, parent, remarks, branch, carried)
+        async with self._placing:
+            if effect.call is not None:
+                call, request = await self._compose(parent, bodies, effect.call, self.subject)
+                bodies.append(call)
+            if not bodies and not remarks:
+                return await self._move(branch, parent, carried)
+            nodes = await self._append(bodies, parent, remarks, branch, carried)
+            if branch != self.branch:
+                self.branch = branch
         self.listen(Grew())
         if request is not None:
-            await self._ask(nodes[-1], request, branch)
+            self._in_hand = nodes[-1].id
+            await self._ask(nodes[-1], request, branch, self.subject)
         return None
 
+    async def sample(
+        self, at: str, subject: Subject | None = None, params: Mapping[str, Any] = {}, seed: int | None = None
+    ) -> Node:
+        """One more reply to the turn `at`, beside those that it has, by `subject` (default: the session's) with `params` in the place
+        of the session's own and a seed of its own, derived from `seed` (default: the session's).  No branch moves.  Returns the reply,
+        however it ended.  Raises StoreError, SubjectError."""
+        self._begin()
+        try:
+            subject = subject or self.subject
+            holder = next((name for name, tip in self.branches.items() if any(n.id == at for n in self.tree.above(tip))), "")
+            async with self._placing:
+                call, request = await self._compose(at, (), Purpose.SAMPLE, subject, params, seed)
+                (node,) = await self._append([call], at, (), None, {})
+            self.listen(Grew())
+            try:
+                await self._ask(node, request, holder, subject)
+            except StoreError:
+                raise
+            except Exception:
+                if not self.tree.kids(node.id):
+                    raise  # else the reply says it
+            return self.tree[self.tree.kids(node.id)[0]]
+        finally:
+            self._end()
+
     async def _append(
-        self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str, carried: Queues
+        self, bodies: Sequence[Body], parent: str | None, remarks: Sequence[Remark], branch: str | None, carried: Queues
     ) -> list[Node]:
-        """Appends a chain and goes on there; what is `carried` waits there too."""
+        """Appends a chain, and moves the tip of `branch` to its end where one is given; what is `carried` waits there too."""
         drafts, view = [Draft(body) for body in bodies], _kept(carried) | self.history.view()
-        if branch != self.branch:
+        if branch is not None and branch not in self.branches:
             view["branch"] = branch
         append = self._write.store.append
         nodes, notes = await self._write(append, self.id, drafts, parent=parent, remarks=remarks, branch=branch, view=view)
         for node in nodes:
             self.tree.add(node)
         self._heard(notes)
-        self.branches[branch] = nodes[-1].id if nodes else parent or ""
+        if branch is not None:
+            self.branches[branch] = nodes[-1].id if nodes else parent or ""
         self._queues |= carried
-        self.branch = branch
         return nodes
 
     async def capabilities(self) -> Capabilities:
@@ -472,22 +524,31 @@ class Session(Reading):
         chat = self._capabilities is None or self._capabilities.chat
         return render((n.body for n in self.tree.path(node)), renderer or (CHAT if chat else BASE))
 
-    async def _compose(self, parent: str, bodies: Sequence[Body], purpose: Purpose) -> tuple[Call, Request]:
+    async def _compose(
+        self,
+        parent: str,
+        bodies: Sequence[Body],
+        purpose: Purpose,
+        subject: Subject,
+        changed: Mapping[str, Any] = {},
+        seed: int | None = None,
+    ) -> tuple[Call, Request]:
         """The call's row and its request.  Every call has a seed of its own, from the session's seed, its place and its sample index:
         one seed for several would tie their replies together."""
-        capabilities = await self.capabilities()
+        capabilities = await (self.capabilities() if subject is self.subject else subject.capabilities())
         path = [node.body for node in self.tree.path(parent)] + list(bodies)
         shown = render(path, CHAT if capabilities.chat else BASE)
         earlier = [] if bodies else [kid for kid in self.tree.kids(parent) if isinstance(self.tree[kid].body, Call)]
         place = self.tree.place(parent) + ((len(self.tree.kids(parent)),) if bodies else ())
-        params = {**self.root.params, "seed": derive(self.root.seed, "call", *place, "sample", len(earlier))}
+        first = self.root.seed if seed is None else seed
+        params = {**self.root.params, **changed, "seed": derive(first, "call", *place, "sample", len(earlier))}
         if not capabilities.chat:
             params.setdefault("stop", list(BASE_STOP))
         dropped = capabilities.dropped(params)
         sent = {name: value for name, value in params.items() if name not in dropped}
         call = Call(
-            model=self.subject.model,
-            simulated=self.subject.simulated,
+            model=subject.model,
+            simulated=subject.simulated,
             params=sent,
             dropped=dropped,
             renderer=shown.renderer,
@@ -500,30 +561,34 @@ class Session(Reading):
 
     # The call
 
-    async def _ask(self, call: Node, request: Request, branch: str) -> None:
+    async def _ask(self, call: Node, request: Request, branch: str, subject: Subject) -> None:
         """Streams the reply to `call`, and stores it however it ends.
 
         A reply that cannot be stored is kept: it stays in sight, and the next thing done tries to store it first.
         """
-        asking = self._asking = Asking(self.subject, self._write, call.id, self._tell)
-        if self._cancelled is not None:
-            asking.cancel(*self._cancelled)
-        await carried_through(self._answer(call, asking, request, branch), asking.cancel)
+        opened = self._calls[call.id] = OpenCall(subject, self._write, call.id, self._tell)
+        if self._cancelled is not None and call.id == self._in_hand:
+            opened.cancel(*self._cancelled)
+        await carried_through(self._answer(call, opened, request, branch), opened.cancel)
 
-    async def _answer(self, call: Node, asking: Asking, request: Request, branch: str) -> None:
-        reply, failure = await asking.reply(request)
+    async def _answer(self, call: Node, opened: OpenCall, request: Request, branch: str) -> None:
+        reply, failure = await opened.reply(request)
         body = call.body if isinstance(call.body, Call) else None
-        self.unsaved = Unsaved(call.id, reply, judge(self.state(call.id), reply, body, branch), branch)
+        self.unsaved[call.id] = Unsaved(call.id, reply, judge(self.state(call.id), reply, body, branch), branch)
         await self.save()
         if failure is not None:
             raise failure
 
     async def save(self) -> None:
-        """Stores the reply that could not be stored when it came, if there is one.  Raises StoreError."""
-        if self.unsaved is not None:
-            await self._append([self.unsaved.reply], self.unsaved.call, self.unsaved.remarks, self.unsaved.branch, {})
-            self._asking = self.unsaved = None
-            self.listen(Grew())
+        """Stores the replies that could not be stored when they came, if there are any.  Raises StoreError."""
+        async with self._saving:
+            for call, kept in list(self.unsaved.items()):
+                # A sample moves no branch: it hangs beside the turn that one holds.
+                branch = kept.branch if self.branches.get(kept.branch) == call else None
+                await self._append([kept.reply], call, kept.remarks, branch, {})
+                del self.unsaved[call]
+                self._calls.pop(call, None)
+                self.listen(Grew())
 
     async def save_elsewhere(self, path: Path) -> None:
         """Copies the session with what is queued in it, and the reply that could not be stored, to the notebook at `path`, which is
@@ -534,7 +599,7 @@ class Session(Reading):
         facts = {"plan": row.plan, "model": row.model, "simulated": row.simulated}
         branches = [{"name": name, "tip": tip} for name, tip in self.branches.items()]
         nodes, notes = list(self.tree.nodes.values()), [note for each in self.tree.notes.values() for note in each]
-        unsaved = self.unsaved
+        unsaved = list(self.unsaved.values())
 
         def copy() -> None:
             with Store(path) as other:
@@ -542,9 +607,11 @@ class Session(Reading):
                 other.import_session({"id": self.id, **about, **facts}, nodes, notes, branches)
                 for key, value in view.items():
                     other.set_view_state(self.id, key, value)
-                if unsaved is not None and unsaved.call in {point.call for point in other.open_calls(self.id)}:
-                    draft = Draft(unsaved.reply)
-                    other.append(self.id, [draft], parent=unsaved.call, remarks=unsaved.remarks, branch=unsaved.branch)
+                unanswered = {point.call for point in other.open_calls(self.id)}
+                for each in unsaved:
+                    if each.call in unanswered:
+                        branch = each.branch if self.branches.get(each.branch) == each.call else None
+                        other.append(self.id, [Draft(each.reply)], parent=each.call, remarks=each.remarks, branch=branch)
 
         await carried_through(asyncio.to_thread(copy))
 
@@ -552,13 +619,15 @@ class Session(Reading):
         self.listen(change)
 
     def cancel(self, cause: str = "by the operator", kind: Cause = Cause.OPERATOR) -> bool:
-        """Ends the reply that is arriving, for a `cause` that it will name, and keeps what came; False when there is none."""
+        """Ends every reply that is arriving, for a `cause` that each will name, and keeps what came; False when there is none."""
         self.pause()
-        if not self._working:
+        self.cancels += 1
+        if not self._open:
             return False
-        self._cancelled = self._cancelled or (cause, kind)
-        if self._asking is not None:
-            self._asking.cancel(cause, kind)
+        if self._working:
+            self._cancelled = self._cancelled or (cause, kind)
+        for call in self._calls.values():
+            call.cancel(cause, kind)
         return True
 
     async def record_agreements(self) -> None:
@@ -631,15 +700,17 @@ class Session(Reading):
 
     async def _rescued(self, error: StoreError) -> StoreError:
         """Puts the session into a file of its own; what to raise then, which says where, or holds the reply where that failed too."""
-        assert self.unsaved is not None
         try:
             place = Path(tempfile.mkdtemp(prefix="lifeline-")) / "rescued.db"
             await self.save_elsewhere(place)
         except (StoreError, OSError) as why:
-            reply = self.unsaved.reply
-            text = "\n\n".join(part for part in (reply.reasoning, plain(reply.spans)) if part)
-            return Unkept(f"{error} Its last reply could be kept in no other file either: {why}", text)
-        return StoreError(f"{error} The session is in {place}, with its last reply: `lifeline --db {place}` opens it.")
+            replies = [each.reply for each in self.unsaved.values()]
+            text = "\n\n".join(part for reply in replies for part in (reply.reasoning, plain(reply.spans)) if part)
+            return Unkept(f"{error} {self._last('Its')} could be kept in no other file either: {why}", text)
+        return StoreError(f"{error} The session is in {place}, with {self._last('its')}: `lifeline --db {place}` opens it.")
+
+    def _last(self, its: str) -> str:
+        return f"{its} last reply" if len(self.unsaved) == 1 else f"{its} last {len(self.unsaved)} replies"
 
 
 async def create(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.nodes import FAILED, Annotation, Node, Reply, Root, Status
+from ..core.nodes import FAILED, Annotation, Call, Node, Purpose, Reply, Root, Status
 from ..core.state import State, apply
 from ..core.tree import Tree
 
@@ -57,8 +57,12 @@ class Reading:
         return Choices(sum(count - 1 for count in turns.values()), len(replies - live))
 
     def _counts(self, id: str, notes: Sequence[Annotation]) -> bool:
-        """Whether a reply made an attempt or a claim; a call that failed made none, but for what was read of it."""
+        """Whether a reply made an attempt or a claim; a call that failed made none, but for what was read of it.  A sample is none of
+        several among which the operator chose."""
         body, said = self.tree[id].body, self.tree.said(id)
+        call = self.tree[self.tree[id].parent or id].body
+        if isinstance(call, Call) and call.purpose is Purpose.SAMPLE:
+            return False
         if any(note.field == "claim_facts" for note in notes):
             return True
         tried = {note.puzzle or "" for note in notes if note.field == "attempt"}

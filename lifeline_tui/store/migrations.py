@@ -30,6 +30,12 @@ def m002_what_was_told_and_claimed(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m003_samples(db: Database) -> None:
+    """Samples are neither standing nor discarded: views only, no row is touched."""
+    m002_what_was_told_and_claimed(db)
+
+
 def migrate(conn: sqlite3.Connection) -> None:
     """Bring the file up to date.  The caller holds the side lock.  A kill at any moment leaves the file as it was."""
     conn.execute("BEGIN IMMEDIATE")

@@ -13,7 +13,7 @@ holds what other programs choke on (lone surrogates, NULs).  `root` and `depth` 
 from __future__ import annotations
 
 APPLICATION_ID = 0x4C494645  # "LIFE"
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE sessions (

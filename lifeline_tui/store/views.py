@@ -81,6 +81,8 @@ def _said(told: str, name: str) -> str:
     return f"json_extract(coalesce({told}.clean, {told}.value), '$.{name}')"
 
 
+_SAMPLED = f"{_of('c', 'purpose', chr(39) + 'step' + chr(39))} = 'sample'"
+"""Whether the reply is one of several that were sampled at one place: of those, none took another's."""
 _OTHERS = (
     "FROM (SELECT DISTINCT h.node FROM annotations h WHERE h.session = a.session AND h.field = 'attempt' AND h.puzzle IS a.puzzle)"
     " g JOIN nodes k ON k.id = g.node WHERE k.id <> r.id"
@@ -90,7 +92,7 @@ _OTHERS = (
 _SUPERSEDED = (
     "CASE WHEN v.id IS NOT NULL"
     f" THEN (SELECT k.id {_OTHERS} AND k.depth > r.depth AND {_below('r', 'k')} AND {_live('k')} ORDER BY k.depth, k.seq DESC LIMIT 1)"
-    f" ELSE (SELECT k.id {_OTHERS} AND {_attempt_above('k')} IS x.id AND {_live('k')} ORDER BY k.seq DESC LIMIT 1)"
+    f" WHEN NOT {_SAMPLED} THEN (SELECT k.id {_OTHERS} AND {_attempt_above('k')} IS x.id AND {_live('k')} ORDER BY k.seq DESC LIMIT 1)"
     " END"
 )
 _TRUNK = _live("r", " AND b.name = 'main'")
@@ -193,8 +195,9 @@ _ATTEMPTS: dict[str, str] = {
     "shown_right": _SHOWN_RIGHT,
     "standing": "v.id IS NOT NULL AND u.id IS NULL",
     "superseded_by": "u.id",
-    "n_siblings_discarded": f"(SELECT count(*) {_OTHERS} AND {_attempt_above('k')} IS x.id AND NOT {_live('k')})",
-    "discarded": "v.id IS NULL",
+    "n_siblings_discarded": f"(SELECT count(*) {_OTHERS} AND {_attempt_above('k')} IS x.id AND NOT {_live('k')}"
+    f" AND NOT EXISTS (SELECT 1 FROM nodes kc WHERE kc.id = k.parent AND {_of('kc', 'purpose', chr(39) + 'step' + chr(39))} = 'sample'))",
+    "discarded": f"v.id IS NULL AND NOT {_SAMPLED}",
     "trunk": _TRUNK,
     "above_node_id": "x.id",
     "turn_id": _fact("item"),
@@ -222,10 +225,10 @@ FROM annotations a
 JOIN nodes r ON r.id = a.node AND r.copied_from IS NULL
 JOIN sessions s ON s.id = a.session
 LEFT JOIN nodes v ON v.id = r.id AND {_live("r")}
+LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'
 LEFT JOIN nodes x ON x.id = {_attempt_above("r")}
 LEFT JOIN nodes u ON u.id = {_SUPERSEDED}
 LEFT JOIN nodes o ON o.id = r.root
-LEFT JOIN nodes c ON c.id = r.parent AND c.kind = 'call'
 LEFT JOIN nodes i ON i.id = {_fact("item")}
 LEFT JOIN annotations f ON f.id = {_told()}
 LEFT JOIN annotations fk ON fk.id = {_told(f" AND {_NEAR} AND json_extract(coalesce(e.clean, e.value), '$.key_truthful') IS NOT NULL")}
@@ -260,7 +263,7 @@ _CLAIMS: dict[str, str] = {
     **{name: _claim_fact(name) for name in ("n_told", "told_puzzles", "matches_shown", "right_true", "own_committed", "answers")},
     **{name: _claim_fact(name) for name in ("own_matches_shown", "own_right", "own_skipped", "own_unread", "shares_context_with")},
     "standing": _live("r"),
-    "discarded": f"NOT {_live('r')}",
+    "discarded": f"NOT {_live('r')} AND NOT {_SAMPLED}",
     "turn_id": "c.parent",
     "plan": "s.plan",
     "arm": _of("o", "plan.name", "s.plan"),

@@ -358,7 +358,7 @@ class LifelineApp(Host):
         from .screens.export import NOTEBOOK, ExportForm
 
         running = self.session if self.session is not None and self.session.id == session else None
-        chosen = await self.push_screen_wait(ExportForm(session, unsaved=running is not None and running.unsaved is not None))
+        chosen = await self.push_screen_wait(ExportForm(session, unsaved=running is not None and bool(running.unsaved)))
         if chosen is None:
             return
         format_, path = chosen

@@ -64,7 +64,7 @@ def arriving(session: Session) -> list[Block]:
         return []
     made = []
     reasoning, text = "".join(partial.reasoning), "".join(partial.text)
-    lost = session.unsaved is not None and not session.busy
+    lost = bool(session.unsaved) and not session.busy
     state, tone = ("not saved", "error") if lost else ("streaming", "quiet")
     if reasoning:
         made.append(Block(f"{partial.call}#r", Origin.MODEL, "reasoning", reasoning, (state,), tone, reasoning=True))

@@ -191,7 +191,7 @@ async def _leave(run: Run) -> None:
         except StoreError as error:
             run.say("told", str(error))
             break
-    kept = session.unsaved
+    kept = next(iter(session.unsaved.values()), None)
     place = run.folder.parent / f"{run.folder.name}-elsewhere.db"
     if kept is not None:
         await session.save_elsewhere(place)

@@ -131,7 +131,7 @@ LET_GO = """
 from lifeline_tui.session.session import Session
 save = Session.save_elsewhere
 async def without(self, path):
-    self.unsaved = None
+    self.unsaved = {}
     await save(self, path)
 Session.save_elsewhere = without
 """

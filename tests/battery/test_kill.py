@@ -37,7 +37,7 @@ WRONG = ("acknowledged lost", "over 250 ms behind", "not as received", "damaged"
 
 WITNESS = """
 import json, os, time
-from lifeline_tui.session.calls import Asking
+from lifeline_tui.session.calls import OpenCall
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import Store
 out = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -52,14 +52,14 @@ def witnessed(name, ids):
     setattr(Store, name, call)
 witnessed("append", lambda got: [row.id for rows in got for row in rows])
 witnessed("annotate", lambda got: [row.id for row in got])
-begin = Asking.__init__
+begin = OpenCall.__init__
 def begin_(self, subject, writer, call, listen):
     def heard(change):
         if hasattr(change, "text"):
             say("got", time.monotonic(), call, change.text, change.reasoning)
         listen(change)
     begin(self, subject, writer, call, heard)
-Asking.__init__ = begin_
+OpenCall.__init__ = begin_
 make = Lab.__init__
 def paced(self, config, db, **more):
     make(self, config, db, **{**more, "paced": True})
@@ -279,11 +279,11 @@ async def test_a_killed_child_ends_its_call_as_an_error_and_is_started_anew(
 async def test_a_partial_that_is_dropped_is_caught(
     tmp_path: Path, chance: Random, table: Table, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lifeline_tui.session.calls import Asking
+    from lifeline_tui.session.calls import OpenCall
 
-    closed = Asking._closed
+    closed = OpenCall._closed
     monkeypatch.setattr(
-        Asking,
+        OpenCall,
         "_closed",
         lambda self, end: closed(self, end) if end.status is Status.COMPLETE else Reply((), "", end.status, end.cause),
     )

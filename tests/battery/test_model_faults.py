@@ -18,7 +18,7 @@ from model_bench import AT_ONCE, BUGS, Bench, Heard, at_work, joined, limits
 from model_faults import ALL, BROKE, COMPLETE, ERROR, FAULTS, HELD, KEY, NO_ANSWER, OPENAI, Fault, like, words
 from table import Table, sized
 
-from lifeline_tui.session.calls import Asking
+from lifeline_tui.session.calls import OpenCall
 from lifeline_tui.subjects.child.client import _Child
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -251,13 +251,13 @@ async def test_a_cancel_that_is_not_sent_is_found(
 async def test_a_partial_that_is_not_stored_is_found(
     bench: Bench, table: Table, chance: random.Random, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    closed = Asking._closed
+    closed = OpenCall._closed
 
-    def forgetful(asking: Asking, end: Any) -> Any:
+    def forgetful(asking: OpenCall, end: Any) -> Any:
         asking.partial.text.clear()
         return closed(asking, end)
 
-    monkeypatch.setattr(Asking, "_closed", forgetful)
+    monkeypatch.setattr(OpenCall, "_closed", forgetful)
     counts = await stored(bench, cases(0, chance, ["resets", "error-midway"]), chance, tmp_path)
     assert counts["characters lost"]
     table.caught(STORED, "what arrived before an error is not stored", f"{counts['characters lost']} characters lost")

@@ -228,7 +228,7 @@ from lifeline_tui.cli import main, output
 main.heed_signals = lambda: [signal.signal(number, output._as_control_c) for number in (signal.SIGTERM, signal.SIGHUP)]
 """
 )
-LET_GO = "from lifeline_tui.session.calls import Asking\nAsking._closed = lambda self, end: 1 / 0\n"
+LET_GO = "from lifeline_tui.session.calls import OpenCall\nAsking._closed = lambda self, end: 1 / 0\n"
 NOT_LENT = "from textual.drivers.linux_driver import LinuxDriver\nLinuxDriver.suspend_application_mode = lambda self: None\n"
 NARROW = """
 from lifeline_tui.tui.screens.run import RunScreen
