@@ -3,7 +3,7 @@
 Data goes to stdout, words to stderr.  Exit 0: done; 1: the work failed or is partial; 2: bad usage or bad input, one line; 130, 143, 129: it was
 stopped with control-c, TERM or HUP, and everything that had arrived is saved.
 
-Here are the commands on sessions; those that need none are in cli_tools.
+Here are the commands on sessions; those that need none are in tools.py, and sampling has a file of its own.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from ..session.lab import Lab
 from ..store import Store
 from ..subjects.protocol import Deadlines
 from .launch import open_app
-from .output import Seen, answering, db_option, fail, heed_signals, notebook, put, reading, report, sample, say, say_line
+from .output import Seen, answering, db_option, example, fail, heed_signals, notebook, put, reading, report, say, say_line
 from .progress import Progress
+from .sampling import sample_command
 from .tools import tools
 
 T = TypeVar("T")
@@ -44,11 +45,12 @@ def cli(context: click.Context, db: str | None) -> None:
         sys.exit(open_app(db=db))
 
 
+cli.add_command(sample_command)
 for tool in tools.commands.values():
     cli.add_command(tool)
 
 
-@cli.command("open", **sample("lifeline open --plan liar-realtime --model sim/anxious"))
+@cli.command("open", **example("lifeline open --plan liar-realtime --model sim/anxious"))
 @click.argument("session", required=False)
 @click.option("--plan", help="Start a new session of this plan (a shipped name or a path).")
 @click.option("--model", help="The subject (default: the config's, else sim/anxious).")
@@ -61,7 +63,7 @@ def open_(session: str | None, plan: str | None, model: str | None, api_base: st
     sys.exit(open_app(session, plan=plan, model=model, api_base=api_base, db=db))
 
 
-@cli.command(**sample("lifeline run lifelines-10 --model sim/anxious --seed 1 --json"))
+@cli.command(**example("lifeline run lifelines-10 --model sim/anxious --seed 1 --json"))
 @click.argument("plan", required=False)
 @click.option("--resume", metavar="SESSION", help="Go on with the run of this session where it stopped.")
 @click.option("--model", help="The subject (default: the config's, else sim/anxious).")
@@ -148,7 +150,7 @@ def _deadlines(base: Deadlines, options: dict[str, Any]) -> Deadlines:
     return replace(base, **{name: value for name, value in given.items() if value is not None})
 
 
-@cli.command(**sample("lifeline replay 01KAJ --mode recorded --json"))
+@cli.command(**example("lifeline replay 01KAJ --mode recorded --json"))
 @click.argument("session")
 @click.option("--branch", help="The branch to replay (default: main).")
 @click.option("--mode", type=click.Choice(["recorded"]), default="recorded", show_default=True)
@@ -171,7 +173,7 @@ def replay(session: str, branch: str | None, mode: str, every: bool, as_json: bo
         fail(1, f"{broken} nodes do not replay as recorded")
 
 
-@cli.command(**sample("lifeline sessions --search bracelets"))
+@cli.command(**example("lifeline sessions --search bracelets"))
 @click.option("--search", metavar="TEXT", help="Only sessions that are called so, or in which this was said.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a session.")
 @click.option("--all", "every", is_flag=True, help="Hidden ones too.")
@@ -203,7 +205,7 @@ def sessions(search: str | None, as_json: bool, every: bool, db: str | None) -> 
                 )
 
 
-@cli.command(**sample("lifeline show 01KAJ --json"))
+@cli.command(**example("lifeline show 01KAJ --json"))
 @click.argument("session")
 @click.option("--branch", help="Only this branch's path.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -222,7 +224,7 @@ def show(session: str, branch: str | None, as_json: bool, db: str | None) -> Non
             click.echo(line)
 
 
-@cli.command(**sample("lifeline export 01KAJ --format attempts-csv -o attempts.csv"))
+@cli.command(**example("lifeline export 01KAJ --format attempts-csv -o attempts.csv"))
 @click.argument("session", nargs=-1)
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to (default: stdout).")
@@ -251,7 +253,7 @@ def export(session: tuple[str, ...], format_: str, output: Path | None, blind: b
             say(f"{len(chosen)} sessions → {output}")
 
 
-@cli.command(**sample("lifeline metrics 01KAJ 01KAK --json"))
+@cli.command(**example("lifeline metrics 01KAJ 01KAK --json"))
 @click.argument("session", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an arm and subject.")
 @db_option
@@ -291,7 +293,7 @@ def _print_columns(context: click.Context) -> None:
     context.exit()
 
 
-@cli.command("import", **sample("lifeline import session.jsonl"))
+@cli.command("import", **example("lifeline import session.jsonl"))
 @click.argument("file", type=click.Path(path_type=Path))
 @db_option
 def import_(file: Path, db: str | None) -> None:

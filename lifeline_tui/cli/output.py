@@ -138,5 +138,5 @@ def reading(db: str | None) -> Iterator[Reader]:
         raise StoreError(f"{path} is damaged: {str(wrong[0]).removesuffix(ADVICE)}{ADVICE}") from error
 
 
-def sample(text: str) -> dict[str, Any]:
+def example(text: str) -> dict[str, Any]:
     return {"epilog": f"\b\nExample: {text}"}

@@ -16,7 +16,7 @@ from ..loading.config import database, load_config
 from ..session.lab import Lab
 from ..store import Reader, StoreError
 from ..subjects.names import simulated
-from .output import answering, db_option, fail, notebook, put, report, sample, say, say_line
+from .output import answering, db_option, example, fail, notebook, put, report, say, say_line
 
 tools = click.Group()
 """The command line takes its commands for its own."""
@@ -27,7 +27,7 @@ def packs() -> None:
     """Puzzle packs: list, show, check."""
 
 
-@packs.command("list", **sample("lifeline packs list"))
+@packs.command("list", **example("lifeline packs list"))
 @click.option("--json", "as_json", is_flag=True)
 def packs_list(as_json: bool) -> None:
     """List packs: the shipped ones and your own."""
@@ -42,7 +42,7 @@ def packs_list(as_json: bool) -> None:
                 click.echo(f"{pack.name:20} {len(pack.puzzles):4} puzzles  {visible_line(pack.about)}")
 
 
-@packs.command("show", **sample("lifeline packs show starter"))
+@packs.command("show", **example("lifeline packs show starter"))
 @click.argument("pack")
 @click.option("--json", "as_json", is_flag=True)
 def packs_show(pack: str, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def packs_show(pack: str, as_json: bool) -> None:
             click.echo("")
 
 
-@packs.command("check", **sample("lifeline packs check"))
+@packs.command("check", **example("lifeline packs check"))
 @click.argument("pack", nargs=-1)
 def packs_check(pack: tuple[str, ...]) -> None:
     """Prove every key again with two independent solvers, and every fake wrong and not to be seen through at a glance.
@@ -91,7 +91,7 @@ def plans() -> None:
     """Plans: list, show, check."""
 
 
-@plans.command("list", **sample("lifeline plans list"))
+@plans.command("list", **example("lifeline plans list"))
 @click.option("--json", "as_json", is_flag=True)
 def plans_list(as_json: bool) -> None:
     """List plans: the shipped ones and your own."""
@@ -107,7 +107,7 @@ def plans_list(as_json: bool) -> None:
                 click.echo(f"{plan.name:22} {visible_line(plan.about)}")
 
 
-@plans.command("show", **sample("lifeline plans show liar-realtime"))
+@plans.command("show", **example("lifeline plans show liar-realtime"))
 @click.argument("plan")
 def plans_show(plan: str) -> None:
     """Show a plan's file."""
@@ -118,7 +118,7 @@ def plans_show(plan: str) -> None:
         click.echo(visible(decoded(read_bytes(path), path)), nl=False)
 
 
-@plans.command("check", **sample("lifeline plans check my-plan.yaml"))
+@plans.command("check", **example("lifeline plans check my-plan.yaml"))
 @click.argument("plan", nargs=-1)
 def plans_check(plan: tuple[str, ...]) -> None:
     """Check plans: every field, the pack they draw on, and the actions they script."""
@@ -134,7 +134,7 @@ def plans_check(plan: tuple[str, ...]) -> None:
             click.echo(f"{loaded.name}: {len(puzzles)} puzzles, {len(loaded.then or loaded.steps)} scripted actions")
 
 
-@tools.command(**sample("lifeline models"))
+@tools.command(**example("lifeline models"))
 @click.option("--json", "as_json", is_flag=True)
 def models(as_json: bool) -> None:
     """List subjects that can be chosen here."""
@@ -155,7 +155,7 @@ def models(as_json: bool) -> None:
                 click.echo(f"{visible_line(offer.model):40} {visible_line(offer.about)} {visible_line(offer.api_base)}".rstrip())
 
 
-@tools.command(**sample("lifeline probe --model anthropic/claude-sonnet-4-5"))
+@tools.command(**example("lifeline probe --model anthropic/claude-sonnet-4-5"))
 @click.option("--model", required=True)
 @click.option("--api-base", default="", metavar="URL")
 def probe(model: str, api_base: str) -> None:
@@ -174,7 +174,7 @@ def probe(model: str, api_base: str) -> None:
     sys.exit(0 if result["status"] in ("complete", "truncated") else 1)
 
 
-@tools.command(**sample("""echo '{"text": "ANSWER: 38"}' | lifeline parse"""))
+@tools.command(**example("""echo '{"text": "ANSWER: 38"}' | lifeline parse"""))
 def parse() -> None:
     """Read replies: JSON lines {"text": …} in, one reading a line out."""
     from ..core.reading.replies import parse as read
@@ -193,7 +193,7 @@ def parse() -> None:
         )
 
 
-@tools.command(**sample("""echo '{"type": "int", "key": "38", "answer": "38.0"}' | lifeline grade"""))
+@tools.command(**example("""echo '{"type": "int", "key": "38", "answer": "38.0"}' | lifeline grade"""))
 def grade() -> None:
     """Grade answers: JSON lines {"type", "key", "answer", "tolerance"?} in, one grade a line out."""
     from ..core.puzzle import ANSWER_TYPES, Answer
@@ -229,7 +229,7 @@ def _lines(first: str, *others: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-@tools.command(**sample("lifeline verify --salvage rescued.db"))
+@tools.command(**example("lifeline verify --salvage rescued.db"))
 @click.option("--salvage", type=click.Path(path_type=Path), metavar="FILE", help="Take what can be proved into a new notebook.")
 @db_option
 def verify(salvage: Path | None, db: str | None) -> None:
@@ -267,7 +267,7 @@ def verify(salvage: Path | None, db: str | None) -> None:
     say("clean: every hash, digest and count is as it was written (this proves alteration, not removal)")
 
 
-@tools.command(**sample("lifeline doctor"))
+@tools.command(**example("lifeline doctor"))
 @db_option
 def doctor(db: str | None) -> None:
     """Say what this installation has, and what may bite."""

@@ -46,6 +46,8 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=dict)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    calls_at_once: int = 8
+    """Calls of one session that may run at one time where several are asked for together."""
 
 
 def config_path() -> Path:
@@ -114,6 +116,7 @@ def look_at(data: bytes, file: str | Path) -> tuple[Config, list[BadFile]]:
         keys={name: _keys(entry.child("keys"), name) for name in entry.child("keys").names()},
         models={name: _model(entry.child("models").child(name)) for name in entry.child("models").names()},
         deadlines=_deadlines(entry.child("deadlines")),
+        calls_at_once=entry.integer("calls_at_once", 1, 256, 8),
     )
     entry.done()
     wrong = [*_wrong_models(entry, config), *_wrong_keys(entry.child("keys"), config.keys)]

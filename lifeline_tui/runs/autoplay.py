@@ -14,14 +14,13 @@ from itertools import takewhile
 from typing import Any
 
 from ..core.attempt_phases import Phase
-from ..core.nodes import Assistant, Node, Part, Remark, Reply, User
+from ..core.nodes import FAILED, Assistant, Node, Part, Remark, Reply, User
 from ..core.plan import Plan, Step, When, before
 from ..core.state import Attempt
 from ..interventions.table import TABLE
 from ..interventions.types import Effect, Refusal
 from ..session.calls import PassedOver
 from ..session.session import Session
-from ..session.view import BROKEN
 from ..subjects.protocol import SubjectError
 
 Values = dict[str, str]
@@ -114,7 +113,7 @@ def _stopped(session: Session) -> bool:
 def _short(session: Session, left_out: list[str]) -> Ended:
     """How a run ends that ends early: partial, or failed where nothing came back."""
     replies = (node.body for node in session.tree.above(session.tip))
-    some = any(isinstance(body, Reply) and body.status not in BROKEN for body in replies)
+    some = any(isinstance(body, Reply) and body.status not in FAILED for body in replies)
     return Ended("partial" if some else "failed", tuple(left_out))
 
 
@@ -187,7 +186,7 @@ def _end(session: Session, place: int, attempt: Attempt | None) -> str:
 
 
 def _closes(node: Node) -> bool:
-    return isinstance(node.body, Assistant) or (isinstance(node.body, Reply) and node.body.status not in BROKEN)
+    return isinstance(node.body, Assistant) or (isinstance(node.body, Reply) and node.body.status not in FAILED)
 
 
 def _asked_by(session: Session, reply: Node) -> int:

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.nodes import FAILED, Annotation, Call, Node, Purpose, Reply, Root, Status
+from ..core.nodes import FAILED, Annotation, Call, Node, Purpose, Reply, Root
 from ..core.state import State, apply
 from ..core.tree import Tree
 
 MAIN = "main"
-BROKEN = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
-"""A reply that ended so is an outage, not data: it is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Reading:
     def broken(self) -> bool:
         """Whether the tip is a reply that was cut off."""
         body = self.tree[self.tip].body
-        return isinstance(body, Reply) and body.status in BROKEN
+        return isinstance(body, Reply) and body.status in FAILED
 
     def run_status(self) -> str:
         """How the last run of the plan in this context ended, as the notebook says; "" where there was none."""
