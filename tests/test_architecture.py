@@ -29,8 +29,8 @@ EDGES = {
     "exporters": {"core", "store"},
     "importers": {"core", "store", "exporters", "loading"},
     "session": {"core", "interventions", "loading", "subjects", "store", "exporters", "importers"},
-    "runs": {"core", "interventions", "loading", "subjects", "store", "importers", "session"},
-    "tui": {"core", "interventions", "loading", "subjects", "store", "exporters", "session", "runs"},
+    "runs": {"core", "interventions", "loading", "subjects", "store", "importers", "session", "metrics"},
+    "tui": {"core", "interventions", "loading", "subjects", "store", "exporters", "session", "runs", "metrics"},
 }
 """Who may import whom; the command line and what it is made of may import all."""
 PURE = {

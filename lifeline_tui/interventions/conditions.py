@@ -86,6 +86,10 @@ def repeatable(state: State, context: Context) -> str | None:
     return None if context.stand else "No reply to ask for again here: move the cursor to one."
 
 
+def sampleable(state: State, context: Context) -> str | None:
+    return None if context.stand else "No reply to sample here: move the cursor to one, or to the turn that it answers."
+
+
 def editable(state: State, context: Context) -> str | None:
     if reason := when_idle(state, context):
         return reason

@@ -12,10 +12,11 @@ from .conditions import (
     forkable,
     redoable,
     repeatable,
+    sampleable,
     undoable,
 )
 from .registry import intervention
-from .types import Context, Effect, Field, Refusal, Values
+from .types import MOST_SAMPLES, Context, Effect, Field, Refusal, Values
 
 
 @intervention(
@@ -32,6 +33,36 @@ def ask_again(state: State, context: Context, values: Values) -> Effect:
     at_tip = context.cursor is None or context.cursor.id == state.tip
     purpose = Purpose.RETRY if failed or state.owed else Purpose.REGENERATE
     return Effect(parent=context.stand, fork="" if at_tip else "again", call=purpose)
+
+
+def _sample_fields(state: State, context: Context) -> tuple[Field, ...]:
+    given = str(state.plan.subject.get("temperature", ""))
+    return (
+        Field("k", "How many replies", "line", "8"),
+        Field("temperature", f"Temperature (empty: {given or 'as the model has it'})", "line"),
+    )
+
+
+@intervention(
+    "sample",
+    "x",
+    "sample",
+    "Ask for several more replies to the turn at the cursor, and see how they differ; a number typed before it says how many.",
+    refuse=sampleable,
+    fields=_sample_fields,
+    group="tree",
+)
+def take_samples(state: State, context: Context, values: Values) -> Effect:
+    count, heat = values["k"].strip(), values["temperature"].strip()
+    if not (count.isdecimal() and count.isascii() and 1 <= int(count[:5]) <= MOST_SAMPLES):
+        raise Refusal(f"How many replies must be a whole number from 1 to {MOST_SAMPLES:,}, not {count!r}.")
+    try:
+        temperature = float(heat) if heat else None
+    except ValueError:
+        temperature = -1
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise Refusal(f"A temperature is a number from 0 to 2, not {heat!r}.")
+    return Effect(parent=context.stand, samples=int(count), temperature=temperature)
 
 
 def _edit_fields(state: State, context: Context) -> tuple[Field, ...]:

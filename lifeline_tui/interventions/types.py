@@ -71,12 +71,17 @@ class Context:
     text: Callable[[str], str] = lambda node: ""
 
 
+MOST_SAMPLES = 1_000
+"""Replies that are sampled at one time for each model and temperature: more are a study."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What is to happen, in this order: `remarks` are written; `queue` replaces the feedback waiting at the tip; with `fork`, a new
     branch of that name starts at `parent` (default: the tip) of `branch` (default: the one in hand); `turn` and `forged` are
     appended there; with `call`, the subject is asked.  `probe` names the intervention where the fork is made for its question alone; `replaces` the turn that `turn` is an edit of.
-    `history` goes one thing back (-1) or forth (1) in what was done."""
+    `history` goes one thing back (-1) or forth (1) in what was done.  `samples` replies to the turn `parent` are asked for, at
+    `temperature` (None: the session's), and no branch moves."""
 
     turn: tuple[Part, ...] = ()
     forged: Assistant | None = None
@@ -90,6 +95,8 @@ class Effect:
     branch: str = ""
     history: int = 0
     autoplay: bool = False
+    samples: int = 0
+    temperature: float | None = None
 
     @property
     def moves(self) -> bool:

@@ -13,13 +13,11 @@ from typing import Any
 
 from ..core.nodes import FAILED, Assistant, Call, Node, Reply, User
 from ..core.state import Attempt
-from ..interventions.types import Refusal
+from ..interventions.types import MOST_SAMPLES, Refusal
 from ..metrics.samples import Tally, tally
 from ..session.session import Session
+from ..session.view import Reading
 from ..subjects.protocol import Subject
-
-MOST = 1_000
-"""Samples at one time: more are a study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +80,15 @@ def samples_at(session: Session, turn: str) -> list[Sample]:
     for id in session.tree.kids(turn):
         call = session.tree[id]
         if isinstance(call.body, Call) and (kids := session.tree.kids(id)):
-            found.append(_sample(session, turn, call, session.tree[kids[0]]))
+            found.append(sample_of(session, turn, session.tree[kids[0]]))
     return sorted(found, key=lambda each: each.call.seq)
 
 
-def _sample(session: Session, turn: str, call: Node, reply: Node) -> Sample:
+def sample_of(session: Reading, turn: str, reply: Node) -> Sample:
+    """A reply to a turn as a sample."""
+    call = session.tree[reply.parent or ""]
     attempts = tuple(each for each in session.state(reply.id).attempts if each.reply == reply.id)
-    return Sample(session.id, turn, call, reply, attempts)
+    return Sample(reply.session, turn, call, reply, attempts)
 
 
 def tally_of(samples: Sequence[Sample]) -> Tally:
@@ -112,8 +112,8 @@ async def sample(
     """`k` replies to the turn at `node` by each of `subjects` (default: the session's) at each of `temperatures` (default: the
     session's), of which `at_once` run at one time; `ended` gets each when it is stored.  A cancel of the session's ends those that are
     arriving and keeps what came; those that had not begun do not begin.  Raises Refusal, SubjectError, StoreError."""
-    if not 1 <= k <= MOST:
-        raise Refusal(f"From 1 to {MOST:,} samples can be taken at one time, not {k:,}.")
+    if not 1 <= k <= MOST_SAMPLES:
+        raise Refusal(f"From 1 to {MOST_SAMPLES:,} samples can be taken at one time, not {k:,}.")
     turn = turn_at(session, node)
     subjects = subjects or (session.subject,)
     for subject in subjects:
@@ -133,7 +133,7 @@ async def sample(
                 return
             params = {} if heat is None else {"temperature": heat}
             reply = await session.sample(turn, subject, params, seed)
-            found[number] = _sample(session, turn, session.tree[reply.parent or ""], reply)
+            found[number] = sample_of(session, turn, reply)
             ended(found[number])
 
     workers = [asyncio.create_task(work()) for _ in range(min(at_once, len(jobs)))]

@@ -136,6 +136,11 @@ class Session(Reading):
         return self._calls[self._in_hand].partial if self._in_hand in self._calls else None
 
     @property
+    def calling(self) -> bool:
+        """While any reply is arriving, samples included."""
+        return bool(self._open)
+
+    @property
     def partials(self) -> list[Partial]:
         """What has arrived of every call in flight."""
         return [call.partial for call in self._calls.values()]
@@ -266,8 +271,8 @@ class Session(Reading):
         """Carries out an intervention; returns when the subject, if it was asked, has answered.  Raises Refusal."""
         self._intervention(name)
         effect = self.decide(name, values, cursor)
-        if effect.autoplay:
-            raise ValueError("The plan is run by runs.autoplay.play.")
+        if effect.autoplay or effect.samples:
+            raise ValueError("The plan is run by runs.autoplay.play, and samples are taken by runs.sampling.sample.")
         if TABLE[name].group == "step" and self.trunk != self.branch:
             await self.go(self.trunk)
         await self.carry_out(effect)
@@ -404,15 +409,15 @@ class Session(Reading):
         self.branch = branch
         self.listen(Grew())
 
-    async def visit(self, node: str) -> None:
-        """Goes to where `node` can be seen: a branch whose path holds it, or a new one down to its newest leaf."""
+    async def visit(self, node: str, called: str = "found") -> None:
+        """Goes to where `node` can be seen: a branch whose path holds it, or a new one, `called` so, down to its newest leaf."""
         for name in sorted(self.branches, key=lambda name: name != self.branch):
             if any(above.id == node for above in self.tree.above(self.branches[name])):
                 return await self.go(name)
         leaf = self.tree.newest_leaf(node)
         here = {above.id for above in self.tree.above(self.tip)}
         left = next((above.id for above in self.tree.above(leaf) if above.id in here), leaf)
-        name = self.free_name("found")
+        name = self.free_name(called)
         await self._append([], leaf, [self._forked(name, left)], name, {})
         self.branch = name
         self.listen(Grew())

@@ -73,6 +73,11 @@ class Reading:
         call = self.tree[reply].parent or ""
         return self.tree[call].parent or "" if call in self.tree else ""
 
+    def holders(self, node: str) -> list[str]:
+        """The branches on whose paths `node` stands, the one in view first."""
+        names = sorted(self.branches, key=lambda name: name != self.branch)
+        return [name for name in names if any(above.id == node for above in self.tree.above(self.branches[name]))]
+
     @property
     def tip(self) -> str:
         return self.branches[self.branch]

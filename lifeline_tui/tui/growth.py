@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from ..core.nodes import Assistant, Call, How, Node, Part, Reply, Root, Status, User
+from ..core.nodes import Assistant, Call, How, Node, Part, Purpose, Reply, Root, Status, User
 from ..core.state import Attempt, State
 from ..interventions.table import TABLE, called
 from ..session.session import Session
@@ -41,6 +41,7 @@ class Growth:
         for node in new:
             above = self._shown[node.parent] if node.parent is not None else None
             turn = isinstance(node.body, Root | Reply | Assistant) or (isinstance(node.body, User) and not tree.kids(node.id))
+            turn = turn and not self._sampled(node)
             self._shown[node.id] = node.id if turn else above
         names = self._names()
         stale = {node.id for node in new if self._shown[node.id] == node.id}
@@ -52,6 +53,13 @@ class Growth:
             self._said[node.id] = len(tree.notes.get(node.id, ()))
         self._named = names
         return self.grove
+
+    def _sampled(self, node: Node) -> bool:
+        """Whether a reply is a sample that no branch holds: the transcript's strip shows those."""
+        call = self.session.tree[node.parent] if isinstance(node.body, Reply) and node.parent else None
+        if call is None or not isinstance(call.body, Call) or call.body.purpose is not Purpose.SAMPLE:
+            return False
+        return not self.session.holders(node.id)
 
     def _bare(self) -> list[str]:
         """Shown user turns that had no reply, not even a call."""

@@ -33,6 +33,7 @@ OTHERS = {
     "saw": Key("o", "saw", "What the subject saw"),
     "previous-branch": Key("left_square_bracket", "fork_point(-1)", "Previous sibling branch"),
     "next-branch": Key("right_square_bracket", "fork_point(1)", "Next sibling branch"),
+    "open-sample": Key("enter", "open_sample", "Open the sample that is shown as a branch"),
     "back": Key("backspace", "back", "Back to where this branch left"),
     "switch": Key("tab", "switch", "Between tree and transcript"),
     "rail": Key("ctrl+t", "rail", "Show or hide the tree"),

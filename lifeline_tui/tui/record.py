@@ -7,7 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..core.nodes import Annotation, Assistant, Node, Origin, Part, PartKind, Reply, Root, Spans, Status, System, User, plain
+from ..core.nodes import (
+    Annotation,
+    Assistant,
+    Call,
+    Node,
+    Origin,
+    Part,
+    PartKind,
+    Purpose,
+    Reply,
+    Root,
+    Spans,
+    Status,
+    System,
+    User,
+    plain,
+)
 from ..core.state import Attempt, State
 from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
@@ -31,7 +47,9 @@ class Record:
 
     def __init__(self, session: Reading) -> None:
         self.session = session
-        self._made: dict[str, tuple[int, list[Block]]] = {}
+        self._made: dict[str, tuple[object, list[Block]]] = {}
+        self.chosen: dict[str, int] = {}
+        """Which of the samples of a turn is shown, by the turn; 0 for none."""
 
     def forget(self) -> None:
         """An operator's remark may change how other turns are read too."""
@@ -43,11 +61,51 @@ class Record:
         return [block for node in session.tree.path(tip or session.tip) for block in self._of(node)]
 
     def _of(self, node: Node) -> list[Block]:
-        said = len(self.session.tree.notes.get(node.id, ()))
+        tree = self.session.tree
+        seen: object = len(tree.notes.get(node.id, ()))
+        sampled = isinstance(node.body, User) and len(tree.kids(node.id)) > 1
+        if sampled:
+            answered = sum(bool(tree.kids(kid)) for kid in tree.kids(node.id))
+            seen = seen, len(tree.kids(node.id)), answered, self.chosen.get(node.id, 0)
         kept = self._made.get(node.id)
-        if kept is None or kept[0] != said:
-            kept = self._made[node.id] = said, [*of_node(self.session, node), *_notes(self.session, node)]
+        if kept is None or kept[0] != seen:
+            blocks = [*of_node(self.session, node), *_notes(self.session, node)]
+            if sampled:
+                blocks += samples_of(self.session, node.id, self.chosen.get(node.id, 0))
+            kept = self._made[node.id] = seen, blocks
         return kept[1]
+
+
+def sampled_at(session: Reading, turn: str) -> tuple[list[Node], int]:
+    """The replies that were sampled of a turn, in order, and how many are still to come."""
+    tree = session.tree
+    calls = [tree[kid] for kid in tree.kids(turn)]
+    calls = [call for call in calls if isinstance(call.body, Call) and call.body.purpose is Purpose.SAMPLE]
+    came = [tree[tree.kids(call.id)[0]] for call in calls if tree.kids(call.id)]
+    return came, len(calls) - len(came)
+
+
+def samples_of(session: Reading, turn: str, chosen: int) -> Iterator[Block]:
+    """What was sampled of a turn: the tally, and the sample that is shown."""
+    from ..metrics.samples import tally
+    from ..runs.sampling import sample_of, tally_of
+
+    replies, coming = sampled_at(session, turn)
+    if not replies and not coming:
+        return
+    samples = [sample_of(session, turn, reply) for reply in replies]
+    words = tally_of(samples).words() if samples else tally(()).words()
+    text = f"{words}{f' · {coming} to come' if coming else ''}"
+    tags: tuple[str, ...] = ("beside this conversation",)
+    if 0 < chosen <= len(replies):
+        reply = replies[chosen - 1]
+        shown = f"sample {chosen} of {len(replies)}"
+        marks = _marks(session, reply)
+        body = plain(reply.body.spans) if isinstance(reply.body, Reply) else ""
+        text += f"\n\n{' · '.join([shown, *marks])}\n{body}"
+    elif replies:
+        text += "\n[ and ] go through them"
+    yield Block(f"{turn}#samples", Origin.MODEL, "samples", text, tags, "quiet", dim=True)
 
 
 def coming(session: Session) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -77,11 +78,15 @@ class Form(Overlay[dict[str, str] | None], ModalScreen[dict[str, str] | None]):
     Form .keys { height: auto; margin-top: 1; color: $text-muted; }
     """
 
-    def __init__(self, session: Session, intervention: Intervention, cursor: str | None, draft: dict[str, str]) -> None:
-        """`draft` holds the long text that was typed when the form was last left, and is kept up to date."""
+    def __init__(
+        self, session: Session, intervention: Intervention, cursor: str | None, draft: dict[str, str], given: Mapping[str, str] = {}
+    ) -> None:
+        """`draft` holds the long text that was typed when the form was last left, and is kept up to date; `given` what fields say at
+        first in the place of their own defaults."""
         super().__init__()
         self.session, self.intervention, self.cursor, self.draft = session, intervention, cursor, draft
         self.fields = intervention.fields(*session.seen(intervention.name, None, cursor))
+        self.fields = tuple(replace(field, default=given.get(field.name, field.default)) for field in self.fields)
         self.puzzle = next((field.default for field in self.fields if field.name == "puzzle"), "")
         self.place = next((field.default for field in self.fields if field.name == "in"), "")
 
@@ -248,6 +253,12 @@ def described(session: Session, effect: Effect, values: dict[str, str], cursor: 
     if effect.turn:
         lines.append(f"Sends now{', in a fork' if effect.fork else ''}:")
         lines.append("\n\n".join(plain(part.spans) for part in effect.turn))
+    if effect.samples:
+        heat = "" if effect.temperature is None else f" at temperature {effect.temperature:g}"
+        lines.append(
+            f"Asks {session.subject.name} {effect.samples} times for a reply to this turn{heat}, each with a seed of its own."
+        )
+        lines.append("Each is kept beside the others; no branch moves.")
     if effect.forged is not None:
         lines += ["Stands in the subject's place, marked as not its own:", plain(effect.forged.spans)]
     if effect.queue is not None:

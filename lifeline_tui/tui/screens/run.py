@@ -5,6 +5,7 @@ Widgets render from the session's state and hold no domain state.  No text field
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
@@ -16,9 +17,10 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...core.nodes import Call, Reply, Status
+from ...core.nodes import Call, Purpose, Reply, Status
+from ...core.text import visible_line
 from ...interventions.table import TABLE
-from ...interventions.types import ARRIVING, MARK, Refusal
+from ...interventions.types import ARRIVING, MARK, MOST_SAMPLES, Effect, Refusal
 from ...session.branches import home, left
 from ...session.calls import Change, Grew, PassedOver, Streamed, Waiting
 from ...session.session import Session
@@ -28,7 +30,7 @@ from ..growth import Growth
 from ..host import Host
 from ..keys import OTHERS, with_keys
 from ..rail import rail_rows
-from ..record import Record, arriving, coming, node_of, unread
+from ..record import Record, arriving, coming, node_of, sampled_at, unread
 from ..show import shown
 from ..widgets.actions import Actions
 from ..widgets.card import Card
@@ -89,6 +91,8 @@ class RunScreen(Screen[None]):
         self.trouble = ""
         self.ended = ""
         """What is to be said of how the last run of the plan ended."""
+        self.count = 0
+        """The number that was typed before a key."""
         self._due: Timer | None = None
         self._tip = ""
         self._begun: set[str] = set()
@@ -192,8 +196,12 @@ class RunScreen(Screen[None]):
             self.say(f"Keys that wait: {self.app.waiting_keys}. {{key:cancel}} drops them.", calm=True)
         elif self.playing:
             self.say("Autoplay runs the plan: {key:autoplay} pauses it, {key:cancel} stops the reply.", calm=True)
+        elif self.count:
+            self.say(f"{self.count} …: {{key:sample}} samples as many replies to the turn at the cursor.", calm=True)
         elif session.busy:
             self.say("")
+        elif session.partials:
+            self.say(f"{len(session.partials)} samples are arriving: {{key:cancel}} stops the rest and keeps what came.", calm=True)
         elif isinstance(body, Reply) and body.status is not Status.COMPLETE:
             kept = "What arrived is kept." if body.spans or body.reasoning else "Nothing arrived."
             cause = (body.cause or "no cause was given").rstrip(".")
@@ -288,13 +296,15 @@ class RunScreen(Screen[None]):
         if message.name in TABLE:
             self.action_do(message.name)
         elif message.name == "leave":
-            self.action_cancel() if self.session.busy else self.action_leave()
+            self.action_cancel() if self.session.calling else self.action_leave()
         else:
             self.app.action_help()
 
     def action_do(self, name: str) -> None:
         """One intervention: refused with its reason, asked about in the form, or done at once."""
         entry, cursor = TABLE[name], self.pointed
+        if name != "sample":
+            self.count = 0
         if self.playing:
             self.session.pause()
             self.notify("Autoplay pauses when this reply has come.")
@@ -306,8 +316,10 @@ class RunScreen(Screen[None]):
         fields = entry.fields(*self.session.seen(name, None, cursor))
         if name == "autoplay" and not self.session.subject.simulated and self.session.id not in self.app.agreed:
             self.agree()
+        elif name == "sample" and self.count and self.session.subject.simulated:
+            self.take_samples(self.session.decide(name, {"k": str(self.count)}, cursor))
         elif fields and name not in AT_ONCE:
-            self.ask(name, cursor)
+            self.ask(name, cursor, {"k": str(self.count)} if name == "sample" and self.count else {})
         else:
             self.carry_out(name, {}, cursor)
 
@@ -321,15 +333,55 @@ class RunScreen(Screen[None]):
             self.carry_out("autoplay", {}, None)
 
     @work(group="form")
-    async def ask(self, name: str, cursor: str | None) -> None:
+    async def ask(self, name: str, cursor: str | None, given: Mapping[str, str] = {}) -> None:
         """Collects the fields.  What was typed is kept until it has been done, whatever comes between."""
         from .form import Form
 
         place = f"{name}:{'' if name == 'free' else cursor or ''}"
         draft = self.session.drafts.setdefault(place, {})
-        values = await self.app.push_screen_wait(Form(self.session, TABLE[name], cursor, draft))
-        if values is not None:
+        self.count = 0
+        values = await self.app.push_screen_wait(Form(self.session, TABLE[name], cursor, draft, given))
+        if values is None:
+            return
+        if name == "sample":
+            self.take_samples(self.session.decide(name, values, cursor))
+        else:
             self.carry_out(name, values, cursor, place)
+
+    @work(group="samples")
+    async def take_samples(self, effect: Effect) -> None:
+        """Samples replies beside this conversation, which may go on meanwhile."""
+        from ...runs.sampling import sample
+
+        self.count, self.trouble = 0, ""
+        heats = () if effect.temperature is None else (effect.temperature,)
+        at_once = self.app.config.calls_at_once
+        taking = sample(self.session, effect.parent, effect.samples, temperatures=heats, at_once=at_once)
+        self.call_after_refresh(self._show_samples, effect.parent)
+        try:
+            await taking
+        except Refusal as reason:
+            self.notify(self.keyed(reason.marked), title=TABLE["sample"].label, severity="warning")
+        except SubjectError as error:
+            self.trouble = _plainly(str(error))
+        except StoreError as error:
+            self.trouble = _unsaved(error, self.session)
+        self.redraw()
+
+    def _show_samples(self, turn: str) -> None:
+        self.redraw()
+        transcript = self.query_one(Transcript)
+        if any(block.id == f"{turn}#samples" for block in transcript.blocks):
+            transcript.show_block(f"{turn}#samples")
+
+    def on_key(self, event: events.Key) -> None:
+        """A number before a key says how often."""
+        if event.character and event.character.isdecimal() and event.character.isascii():
+            self.count = min(MOST_SAMPLES, self.count * 10 + int(event.character))
+            self._notice()
+        elif event.key not in self.app.keymap.get("sample", TABLE["sample"].key).split(",") and self.count:
+            self.count = 0
+            self._notice()
 
     @work(group="session")
     async def carry_out(self, name: str, values: dict[str, str], cursor: str | None, draft: str | None = None) -> None:
@@ -388,7 +440,7 @@ class RunScreen(Screen[None]):
 
     def action_cancel(self) -> None:
         """Escape: stops what is going on, and never leaves."""
-        if self.playing or self.session.busy:
+        if self.playing or self.session.calling:
             self.session.cancel()
         else:
             self.notify(self.keyed("Nothing is arriving. {key:leave} leaves the session."), timeout=3)
@@ -420,10 +472,14 @@ class RunScreen(Screen[None]):
     @work
     async def action_fork_point(self, step: int) -> None:
         """Through the siblings at the nearest fork at or above the cursor."""
+        block = self.query_one(Transcript).current_block
+        if block is not None and block.id.endswith("#samples"):
+            self._flip(node_of(block.id), step)
+            return
         if self._waits():
             return
         for node in self.session.tree.above(self.pointed or self.session.tip):
-            beside = self.session.tree.siblings(node.id)
+            beside = [each for each in self.session.tree.siblings(node.id) if each == node.id or not self._only_sampled(each)]
             if len(beside) > 1 and node.parent is not None:
                 target = beside[(beside.index(node.id) + step) % len(beside)]
                 await self.session.visit(self.session.tree.newest_leaf(target))
@@ -431,6 +487,39 @@ class RunScreen(Screen[None]):
                 self._show(target)
                 return
         self.notify("No fork at or above the cursor.")
+
+    def _only_sampled(self, node: str) -> bool:
+        body = self.session.tree[node].body
+        return isinstance(body, Call) and body.purpose is Purpose.SAMPLE and not self.session.holders(node)
+
+    def _flip(self, turn: str, step: int) -> None:
+        """Shows the next or the previous sample of a turn, or none of them."""
+        came, _ = sampled_at(self.session, turn)
+        self.record.chosen[turn] = (self.record.chosen.get(turn, 0) + step) % (len(came) + 1)
+        self.redraw()
+
+    @work
+    async def action_open_sample(self) -> None:
+        """The sample that is shown as a branch of its own, which can be gone on with."""
+        block = self.query_one(Transcript).current_block
+        turn = node_of(block.id) if block is not None and block.id.endswith("#samples") else ""
+        came, _ = sampled_at(self.session, turn) if turn else ([], 0)
+        chosen = self.record.chosen.get(turn, 0)
+        if not 0 < chosen <= len(came) or self._waits():
+            if turn:
+                self.notify(self.keyed("Choose a sample first: {key:previous-branch} and {key:next-branch} go through them."))
+            return
+        call = self.session.tree[came[chosen - 1].parent or ""].body
+        if isinstance(call, Call) and call.model != self.session.subject.model:
+            self.notify(
+                f"That reply is {visible_line(call.model, 60)}'s, and no turn of this subject's: it can be read here.",
+                severity="warning",
+            )
+            return
+        await self.session.visit(came[chosen - 1].id, "sample")
+        self.growth.forget()
+        self.redraw()
+        self._show(came[chosen - 1].id)
 
     @work
     async def action_back(self) -> None:

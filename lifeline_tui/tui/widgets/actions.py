@@ -104,7 +104,7 @@ class Actions(Widget):
             grey = self.why_not(item.name) is not None
             key, label = item.key, item.label
             if item.name == "leave":
-                key, label = way_out(self.session.busy, self.keymap)
+                key, label = way_out(self.session.calling, self.keymap)
             elif item.name == "undo":
                 label = visible_line(self.session.label("undo"), len(label))
             lines[item.y] = Content.assemble(
