@@ -87,25 +87,25 @@ def sampled_at(session: Reading, turn: str) -> tuple[list[Node], int]:
 
 def samples_of(session: Reading, turn: str, chosen: int) -> Iterator[Block]:
     """What was sampled of a turn: the tally, and the sample that is shown."""
-    from ..metrics.samples import tally
     from ..runs.sampling import sample_of, tally_of
 
     replies, coming = sampled_at(session, turn)
     if not replies and not coming:
         return
     samples = [sample_of(session, turn, reply) for reply in replies]
-    words = tally_of(samples).words() if samples else tally(()).words()
-    text = f"{words}{f' · {coming} to come' if coming else ''}"
-    tags: tuple[str, ...] = ("beside this conversation",)
+    words = [tally_of(samples).words()] if samples else []
+    words += [f"{coming} arriving"] if coming else []
+    hint = "\n[ and ] go through them" if replies else ""
+    yield Block(f"{turn}#samples", Origin.TEMPLATE, "samples", " · ".join(words) + hint, ("beside this",), "quiet", dim=True)
     if 0 < chosen <= len(replies):
-        reply = replies[chosen - 1]
-        shown = f"sample {chosen} of {len(replies)}"
-        marks = _marks(session, reply)
-        body = plain(reply.body.spans) if isinstance(reply.body, Reply) else ""
-        text += f"\n\n{' · '.join([shown, *marks])}\n{body}"
-    elif replies:
-        text += "\n[ and ] go through them"
-    yield Block(f"{turn}#samples", Origin.MODEL, "samples", text, tags, "quiet", dim=True)
+        reply, call = replies[chosen - 1], samples[chosen - 1].call.body
+        assert isinstance(reply.body, Reply)
+        assert isinstance(call, Call)
+        name = f"sample {chosen} of {len(replies)}, {visible_line(call.model, 28)}{' SIMULATED' if call.simulated else ''}"
+        status = () if reply.body.status is Status.COMPLETE else (str(reply.body.status),)
+        yield Block(
+            f"{turn}#sample", Origin.MODEL, name, plain(reply.body.spans), (*status, *_marks(session, reply)), "quiet", dim=True
+        )
 
 
 def coming(session: Session) -> list[Block]:

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...core.nodes import Call, Purpose, Reply, Status
+from ...core.nodes import Call, Purpose, Reply, Status, User
 from ...core.text import visible_line
 from ...interventions.table import TABLE
 from ...interventions.types import ARRIVING, MARK, MOST_SAMPLES, Effect, Refusal
@@ -93,6 +93,8 @@ class RunScreen(Screen[None]):
         """What is to be said of how the last run of the plan ended."""
         self.count = 0
         """The number that was typed before a key."""
+        self._sampled = ""
+        """The turn on whose samples the cursor is to be put when they are drawn."""
         self._due: Timer | None = None
         self._tip = ""
         self._begun: set[str] = set()
@@ -172,6 +174,14 @@ class RunScreen(Screen[None]):
         transcript = self.query_one(Transcript)
         transcript.show_blocks([*self.record.path(), *coming(self.session)])
         self._begun = {block.id for block in arriving(self.session) if block.text}
+        drawn = [
+            block.id
+            for block in transcript.blocks
+            if self._sampled and block.id in (f"{self._sampled}#samples", f"{self._sampled}#sample")
+        ]
+        if drawn:
+            transcript.show_block(drawn[-1])
+            self._sampled = ""
         moved, self._tip = self.session.tip != self._tip, self.session.tip
         self._draw_rail(to_current=moved or not self.query_one(TreeRail).has_focus)
         self._follow()
@@ -357,7 +367,7 @@ class RunScreen(Screen[None]):
         heats = () if effect.temperature is None else (effect.temperature,)
         at_once = self.app.config.calls_at_once
         taking = sample(self.session, effect.parent, effect.samples, temperatures=heats, at_once=at_once)
-        self.call_after_refresh(self._show_samples, effect.parent)
+        self._sampled = effect.parent
         try:
             await taking
         except Refusal as reason:
@@ -369,10 +379,9 @@ class RunScreen(Screen[None]):
         self.redraw()
 
     def _show_samples(self, turn: str) -> None:
+        """Puts the cursor on what was sampled of a turn: the sample that is shown, or the tally."""
+        self._sampled = turn
         self.redraw()
-        transcript = self.query_one(Transcript)
-        if any(block.id == f"{turn}#samples" for block in transcript.blocks):
-            transcript.show_block(f"{turn}#samples")
 
     def on_key(self, event: events.Key) -> None:
         """A number before a key says how often."""
@@ -472,13 +481,12 @@ class RunScreen(Screen[None]):
     @work
     async def action_fork_point(self, step: int) -> None:
         """Through the siblings at the nearest fork at or above the cursor."""
-        block = self.query_one(Transcript).current_block
-        if block is not None and block.id.endswith("#samples"):
-            self._flip(node_of(block.id), step)
-            return
         if self._waits():
             return
         for node in self.session.tree.above(self.pointed or self.session.tip):
+            if isinstance(node.body, User) and sampled_at(self.session, node.id)[0]:
+                self._flip(node.id, step)
+                return
             beside = [each for each in self.session.tree.siblings(node.id) if each == node.id or not self._only_sampled(each)]
             if len(beside) > 1 and node.parent is not None:
                 target = beside[(beside.index(node.id) + step) % len(beside)]
@@ -496,13 +504,13 @@ class RunScreen(Screen[None]):
         """Shows the next or the previous sample of a turn, or none of them."""
         came, _ = sampled_at(self.session, turn)
         self.record.chosen[turn] = (self.record.chosen.get(turn, 0) + step) % (len(came) + 1)
-        self.redraw()
+        self._show_samples(turn)
 
     @work
     async def action_open_sample(self) -> None:
         """The sample that is shown as a branch of its own, which can be gone on with."""
         block = self.query_one(Transcript).current_block
-        turn = node_of(block.id) if block is not None and block.id.endswith("#samples") else ""
+        turn = node_of(block.id) if block is not None and block.id.endswith(("#samples", "#sample")) else ""
         came, _ = sampled_at(self.session, turn) if turn else ([], 0)
         chosen = self.record.chosen.get(turn, 0)
         if not 0 < chosen <= len(came) or self._waits():
