@@ -73,7 +73,7 @@ async def test_x_alone_asks_how_many_and_at_which_temperature(tmp_path: Path) ->
         assert "Asks sim/anxious 8 times for a reply to this turn, each with a seed of its own." in words(app)
         app.screen.query_one("#field-k", Input).value = "none"
         await rest(pilot)
-        assert "How many replies must be a whole number from 1 to 1,000, not 'none'." in drawn(app)
+        assert "How many replies must be a whole number from 1 to 1,000, not 'none'." in words(app)
         app.screen.query_one("#field-k", Input).value = "3"
         app.screen.query_one("#field-temperature", Input).value = "0"
         await press(pilot, "enter")
