@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from command_line import lifeline, real
-from model_server import ModelServer, Seen, behaviour, model_server
+from model_server import BEHAVIOURS, ModelServer, Seen, behaviour, happy, model_server
 from model_server import Reply as Answer
+from model_server import Reply as ModelReply
 
 from lifeline_tui.cli.output import report
 from lifeline_tui.cli.shapes import session_line
@@ -29,6 +30,7 @@ from lifeline_tui.loading.config import Config
 from lifeline_tui.runs.pool import run_plan
 from lifeline_tui.runs.probe import probe_model
 from lifeline_tui.runs.replay_recorded import replay_recorded
+from lifeline_tui.runs.sampling import sample
 from lifeline_tui.session.calls import Streamed
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import OwnedElsewhere, Reader, Store
@@ -209,6 +211,38 @@ async def test_a_cancel_keeps_the_partial_and_closes_the_socket(lab: Lab, server
     assert reply.spans[0].text.startswith("drip")
     assert session.refusal("regenerate") is None
     await session.close()
+
+
+async def test_sixty_four_samples_are_in_flight_at_once_each_with_its_own_seed(lab: Lab, server: ModelServer) -> None:
+    """The server answers none of them before it has been asked all."""
+    here, all_here = 0, asyncio.Event()
+
+    async def together(r: ModelReply) -> None:
+        nonlocal here, all_here
+        if sampling:
+            if not here:
+                all_here = asyncio.Event()  # of the server's own loop
+            here += 1
+            if here == 64:
+                all_here.set()
+            await all_here.wait()
+        await happy(r)
+
+    BEHAVIOURS["together"] = together
+    sampling = False
+    session = await lab.new("baseline-20", "openai/together", api_base=server.url)
+    try:
+        await session.do("next")
+        sampling = True
+        found = await sample(session, session.tip, 64, at_once=64)
+    finally:
+        await session.close()
+    assert here == 64
+    assert [str(each.data()["status"]) for each in found] == ["complete"] * 64
+    assert len({each.data()["seed"] for each in found}) == 64
+    assert sorted(each.data()["index"] for each in found) == list(range(1, 65))
+    with Reader(lab.db) as store:
+        assert verify(store, session.id, digest_of=call_digest) == []
 
 
 async def test_a_second_writer_is_refused_with_the_pid_and_a_reader_sees_it_stream(lab: Lab, server: ModelServer) -> None:
