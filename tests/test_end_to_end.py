@@ -19,7 +19,6 @@ import pytest_asyncio
 from command_line import lifeline, real
 from model_server import BEHAVIOURS, ModelServer, Seen, behaviour, happy, model_server
 from model_server import Reply as Answer
-from model_server import Reply as ModelReply
 
 from lifeline_tui.cli.output import report
 from lifeline_tui.cli.shapes import session_line
@@ -217,7 +216,7 @@ async def test_sixty_four_samples_are_in_flight_at_once_each_with_its_own_seed(l
     """The server answers none of them before it has been asked all."""
     here, all_here = 0, asyncio.Event()
 
-    async def together(r: ModelReply) -> None:
+    async def together(r: Answer) -> None:
         nonlocal here, all_here
         if sampling:
             if not here:

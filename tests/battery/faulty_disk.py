@@ -35,6 +35,7 @@ from lifeline_tui.exporters import ExportError, write  # noqa: E402
 from lifeline_tui.importers.session_jsonl import read  # noqa: E402
 from lifeline_tui.interventions.types import Refusal  # noqa: E402
 from lifeline_tui.loading.config import Config  # noqa: E402
+from lifeline_tui.runs.sampling import sample  # noqa: E402
 from lifeline_tui.session.lab import Lab  # noqa: E402
 from lifeline_tui.store import Draft, Reader, Store, StoreError, Unkept  # noqa: E402
 from lifeline_tui.store.migrations import migrations  # noqa: E402
@@ -167,6 +168,35 @@ async def _play(run: Run) -> None:
     await _again(run, lab.close)
 
 
+def samples(run: Run) -> None:
+    """Sixteen samples in flight at once."""
+    asyncio.run(_samples(run))
+
+
+async def _samples(run: Run) -> None:
+    lab = Lab(Config(), run.db, paced=False)
+    session = await _again(run, lambda: lab.new("liar-realtime", f"scripted/{run.folder.parent / 'script.yaml'}", limit=3))
+    for _ in range(2):
+        try:
+            if session.refusal("next") is None and not session.state().attempts:
+                await session.do("next")
+            await sample(session, session.tip, 16, at_once=16)
+            break
+        except StoreError as error:
+            run.say("told", str(error))
+            run.mend()
+            await session.save()
+            run.say("lost", bool(session.unsaved or session.partials))
+        except Exception as error:
+            run.say("odd", f"sample: {type(error).__name__}: {error}")
+            run.mend()
+    run.say("acked", list(session.tree.nodes))
+    calls = [node for node in session.tree.nodes.values() if isinstance(node.body, Call)]
+    run.say("open", [node.id for node in calls if not session.tree.kids(node.id)])
+    await _again(run, session.close)
+    await _again(run, lab.close)
+
+
 def leave(run: Run) -> None:
     """A session by hand on a disk that stays full: at the first fault the operator gives up and leaves."""
     asyncio.run(_leave(run))
@@ -252,6 +282,7 @@ SCENARIOS: dict[str, Callable[[Run], None]] = {
     "first": first,
     "turns": turns,
     "play": play,
+    "samples": samples,
     "leave": leave,
     "strand": strand,
     "import": bring,
@@ -341,11 +372,11 @@ def judged(out: Outcome, folder: Path, scenario: str, how: str) -> dict[str, int
         with Store(db) as store:
             nodes = {node.id: node.body for row in store.sessions(include_hidden=True) for node in store.nodes(row.id)}
             faults["acknowledged lost"] = len(set(out.acked) - set(nodes))
-            replies = [nodes.get(id) for id in out.acked if scenario in ("turns", "play")]
+            replies = [nodes.get(id) for id in out.acked if scenario in ("turns", "play", "samples")]
             faults["text lost"] = sum(not plain(body.spans).endswith(LONG) for body in replies if isinstance(body, Reply))
             for row in store.sessions(include_hidden=True):
                 store.own(row.id)
-            found = verify(store, digest_of=call_digest if scenario in ("play", "leave", "strand", "import") else None)
+            found = verify(store, digest_of=call_digest if scenario in ("play", "samples", "leave", "strand", "import") else None)
             # A power cut leaves such a log where nothing had been acknowledged, and a write that ends in the middle where all that was
             # acknowledged is in the file: whether that is so is counted above.
             torn = sum("write-ahead log" in str(each) for each in found)

@@ -32,6 +32,7 @@ SCENARIOS = {
     "first": "a new notebook",
     "turns": "turns and checkpoints",
     "play": "a session by hand",
+    "samples": "sixteen samples at once",
     "import": "an import",
     "export": "three exports",
 }

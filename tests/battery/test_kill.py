@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from command_line import environ, lifeline
+from command_line import environ, lifeline, real
 from model_server import ModelServer, behaviour, model_server
 from model_server import Reply as Answer
 from table import Table, command, sized
@@ -183,8 +183,34 @@ async def kills_of_runs(folder: Path, rounds: int, chance: Random, plant: str = 
     return counts
 
 
+async def kills_of_samples(folder: Path, rounds: int, chance: Random, plant: str = "") -> Counter[str]:
+    """Sixteen replies to one turn, all arriving at once."""
+    counts: Counter[str] = Counter()
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text("calls_at_once = 16\n")
+    for number in range(rounds):
+        db, witness = folder / f"s{number}.db", folder / "witness"
+        witness.unlink(missing_ok=True)
+        words = ("run", "lifelines-10", "--db", db, "--model", "sim/anxious", "--limit", 1, "--seed", number, "--json")
+        session = (await asyncio.to_thread(real, *words)).data[0]["session"]
+        with Reader(db) as store:
+            turn = next(node.id for node in store.nodes(session) if node.kind == "user")
+        program = [*command(WITNESS + plant), "sample", session, "--at", turn, "-k", "64", "--db", str(db), "--json"]
+        given = environ(WITNESS=str(witness), LIFELINE_HOME=str(home))
+        with subprocess.Popen(program, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sampling:
+            until(lambda: len(heard(witness).got) >= 16 or sampling.poll() is not None, "sixteen replies")
+            await asyncio.sleep(chance.uniform(0, 1.5))
+            killed = time.monotonic()
+            sampling.kill()
+            sampling.communicate()
+        counts["kills"] += 1
+        counts.update(await afterwards(db, killed, heard(witness)))
+    return counts
+
+
 @sized(fast=2, long=400)
-@pytest.mark.parametrize("what", [kills_of_the_app, kills_of_runs])
+@pytest.mark.parametrize("what", [kills_of_the_app, kills_of_runs, kills_of_samples])
 async def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(
     tmp_path: Path, chance: Random, table: Table, what: Callable[..., object], rounds: int
 ) -> None:
@@ -195,7 +221,11 @@ async def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(
     assert not wrong(counts)
 
 
-NAMES = {kills_of_the_app: "kill -9: the app, at random moments", kills_of_runs: "kill -9: runs without hands, at random moments"}
+NAMES = {
+    kills_of_the_app: "kill -9: the app, at random moments",
+    kills_of_runs: "kill -9: runs without hands, at random moments",
+    kills_of_samples: "kill -9: sixteen samples at once, at random moments",
+}
 NO_CHECKPOINT = "Store.checkpoint = lambda self, *what: True\n"
 SELDOM = "import lifeline_tui.session.calls\nlifeline_tui.session.calls.CHECKPOINT_SECONDS = 2\n"
 
@@ -205,6 +235,7 @@ SELDOM = "import lifeline_tui.session.calls\nlifeline_tui.session.calls.CHECKPOI
     [
         (kills_of_the_app, "no checkpoints", NO_CHECKPOINT),
         (kills_of_runs, "a checkpoint every two seconds", SELDOM),
+        (kills_of_samples, "no checkpoints", NO_CHECKPOINT),
     ],
 )
 async def test_a_careless_program_is_caught(

@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 from app_cases import script
+from command_line import lifeline
 from table import Table, sized
 from terminals import ALTERNATE_OFF, ALTERNATE_ON, Terminal
 
@@ -121,6 +122,54 @@ def signalled(
         return it.left(128 + number)
 
 
+IN_FLIGHT = 16
+
+
+class Sampling(Terminal):
+    """`lifeline sample`, with half of each of sixteen replies there."""
+
+    def __init__(self, folder: Path, plant: str) -> None:
+        self.db, home = folder / "notebook.db", folder / "home"
+        self.db.unlink(missing_ok=True)
+        home.mkdir(exist_ok=True)
+        (home / "config.toml").write_text(f"calls_at_once = {IN_FLIGHT}\n")
+        ran = lifeline("run", "lifelines-10", "--limit", 1, "--model", script(folder, '- "ANSWER: 4"\n'), "--db", self.db, "--json")
+        session = ran.data[0]["session"]
+        with Reader(self.db) as store:
+            turn = next(node.id for node in store.nodes(session) if node.kind == "user")
+        words = ("sample", session, "--at", turn, "-k", 64, "--db", self.db)
+        super().__init__(*words, plant=HANGING + plant, LIFELINE_HOME=str(home))
+        self.read(lambda: self.asked == IN_FLIGHT, "half of each reply")
+
+    @property
+    def asked(self) -> int:
+        """How many calls are on the disk with what has arrived of their replies."""
+        with Reader(self.db) as store:
+            return sum(bool(point.text) for row in store.sessions() for point in store.open_calls(row.id))
+
+
+def sampled(folder: Path, number: signal.Signals, plant: str = "") -> Counter[str]:
+    counts = Counter(dict.fromkeys(WRONG, 0))
+    with Sampling(folder, plant) as it:
+        it.process.send_signal(number)
+        try:
+            ended = it.process.wait(20)
+        except subprocess.TimeoutExpired:
+            counts["hung"] += 1
+            return counts
+        counts["wrong exit code"] += ended != 128 + number
+        counts["tracebacks"] += b"Traceback" in it.out
+        with Reader(it.db) as store:
+            bodies = [node.body for row in store.sessions() for node in store.nodes(row.id)]
+            cut = [body for body in bodies if isinstance(body, Reply) and body.status is not Status.COMPLETE]
+            counts["not saved"] += [(each.status, plain(each.spans)) for each in cut] != [
+                (Status.CANCELLED, "half of an")
+            ] * IN_FLIGHT
+            counts["said to be the operator's cancel"] += any("operator" in each.cause for each in cut)
+            counts["damaged"] += len(verify(store, digest_of=call_digest))
+    return counts
+
+
 def hung_up(folder: Path, plant: str = "", *, app: bool = True, controls: bool = True) -> Counter[str]:
     """The window is closed."""
     with Ended(folder, plant, app=app, controls=controls) as it:
@@ -178,6 +227,14 @@ def test_a_signal_saves_what_came_and_gives_the_terminal_back(
 
 
 @sized(fast=1, long=50)
+@pytest.mark.parametrize("number", [TERM, HUP, INT], ids=lambda number: number.name)
+def test_a_signal_saves_each_of_sixteen_replies_that_are_arriving(
+    tmp_path: Path, table: Table, number: signal.Signals, rounds: int
+) -> None:
+    _times(table, f"{number.name} to sixteen samples in mid-stream", rounds, lambda: sampled(tmp_path, number))
+
+
+@sized(fast=1, long=50)
 @pytest.mark.parametrize(
     ("what", "app", "controls"),
     [("the app", True, True), ("a run", False, True), ("the app, which sends no signal,", True, False)],
@@ -228,7 +285,7 @@ from lifeline_tui.cli import main, output
 main.heed_signals = lambda: [signal.signal(number, output._as_control_c) for number in (signal.SIGTERM, signal.SIGHUP)]
 """
 )
-LET_GO = "from lifeline_tui.session.calls import OpenCall\nAsking._closed = lambda self, end: 1 / 0\n"
+LET_GO = "from lifeline_tui.session.calls import OpenCall\nOpenCall._closed = lambda self, end: 1 / 0\n"
 NOT_LENT = "from textual.drivers.linux_driver import LinuxDriver\nLinuxDriver.suspend_application_mode = lambda self: None\n"
 NARROW = """
 from lifeline_tui.tui.screens.run import RunScreen
@@ -242,6 +299,7 @@ FIRST = [
     ("SIGTERM to the app in mid-stream", "no signal handlers", "wrong exit code", lambda at: signalled(at, TERM, NO_HANDLERS)),
     ("SIGHUP to a run in mid-stream", "no signal handlers", "not saved", lambda at: signalled(at, HUP, NOT_HEEDED, app=False)),
     ("SIGINT to the app in mid-stream", "an exit code of 0", "wrong exit code", lambda at: signalled(at, INT, NO_CODE)),
+    ("SIGTERM to sixteen samples in mid-stream", "nothing is kept on a cancel", "not saved", lambda at: sampled(at, TERM, LET_GO)),
     ("a fault of its own in mid-stream", "Textual's crash screen", "locals shown", lambda at: crashed(at, LOCALS)),
 ]
 REST = [
