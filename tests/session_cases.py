@@ -15,7 +15,8 @@ from lifeline_tui.core.puzzle import Answer, Fake, Puzzle
 from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.loading.templates import load_templates
 from lifeline_tui.session.calls import Writer
-from lifeline_tui.session.session import Session, create, judge_unanswered, resume
+from lifeline_tui.session.opening import create, judge_unanswered, resume
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Store
 from lifeline_tui.subjects.protocol import Capabilities, Delta, End, Event, Request
 

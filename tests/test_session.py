@@ -32,7 +32,8 @@ from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.runs.autoplay import play
 from lifeline_tui.session.calls import Grew
-from lifeline_tui.session.session import Session, create
+from lifeline_tui.session.opening import create
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader, Store, StoreError
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.puppets.puppet import SimulatedSubject

@@ -25,7 +25,8 @@ from lifeline_tui.metrics.pooling import counts, difference, groups
 from lifeline_tui.runs.autoplay import play
 from lifeline_tui.runs.context_room import room
 from lifeline_tui.runs.pool import summary
-from lifeline_tui.session.session import Session, create
+from lifeline_tui.session.opening import create
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.schema import TRIGGERS
 from lifeline_tui.store.verify import verify

@@ -235,7 +235,7 @@ def _lines(first: str, *others: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def verify(salvage: Path | None, db: str | None) -> None:
     """Recompute every hash, digest and count, and check that history is guarded.  The notebook is only read."""
     from ..core.transcript import call_digest
-    from ..session.session import judge_unanswered
+    from ..session.opening import judge_unanswered
     from ..store.errors import ADVICE
     from ..store.recovery.salvage import salvage as rescue
     from ..store.verify import verify as check

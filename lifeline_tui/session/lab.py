@@ -27,7 +27,8 @@ from ..subjects.unconfirmed import Withheld
 from .branches import home
 from .calls import Writer
 from .models import Models
-from .session import Session, create, judge_unanswered, resume
+from .opening import create, judge_unanswered, resume
+from .session import Session
 from .view import Reading
 
 PROVIDER = "provider"

@@ -24,7 +24,7 @@ from lifeline_tui.loading import plans
 from lifeline_tui.loading.entry import BadFile
 from lifeline_tui.loading.packs import load_pack
 from lifeline_tui.loading.plans import load_plan
-from lifeline_tui.session.session import create
+from lifeline_tui.session.opening import create
 from lifeline_tui.subjects.child import worker
 from lifeline_tui.subjects.protocol import SubjectError
 from lifeline_tui.subjects.scripted import ScriptedSubject

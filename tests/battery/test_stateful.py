@@ -32,7 +32,8 @@ from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.runs.autoplay import play
 from lifeline_tui.runs.replay_recorded import replay_recorded
-from lifeline_tui.session.session import Session, create, resume
+from lifeline_tui.session.opening import create, resume
+from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader, Store
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.puppets.puppet import SimulatedSubject

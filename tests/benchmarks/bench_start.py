@@ -40,7 +40,8 @@ async def _write(db: Path, turns: int) -> str:
     from lifeline_tui.core.plan import Plan, Selection
     from lifeline_tui.loading.packs import load_pack
     from lifeline_tui.loading.templates import load_templates
-    from lifeline_tui.session.session import Writer, create
+    from lifeline_tui.session.calls import Writer
+    from lifeline_tui.session.opening import create
     from lifeline_tui.store import Store
     from lifeline_tui.subjects.puppets.puppet import SimulatedSubject
 

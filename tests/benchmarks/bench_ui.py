@@ -178,7 +178,8 @@ def _run_screen(out: str) -> None:
     from lifeline_tui.loading.config import Config
     from lifeline_tui.loading.packs import load_pack
     from lifeline_tui.loading.templates import load_templates
-    from lifeline_tui.session.session import Writer, create
+    from lifeline_tui.session.calls import Writer
+    from lifeline_tui.session.opening import create
     from lifeline_tui.store import Store
     from lifeline_tui.subjects.protocol import Capabilities, Delta, End, Event, Request
     from lifeline_tui.tui.app import LifelineApp, run
