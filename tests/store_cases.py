@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lifeline_tui.core.nodes import Assistant, Body, Call, How, Origin, Part, PartKind, Reply, Root, Span, User, as_data
+from lifeline_tui.core.codec import as_data
+from lifeline_tui.core.nodes import Assistant, Body, Call, How, Origin, Part, PartKind, Reply, Root, Span, User
 from lifeline_tui.core.plan import Plan
 from lifeline_tui.core.puzzle import Answer, Puzzle
 from lifeline_tui.core.transcript import CHAT, render

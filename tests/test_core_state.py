@@ -12,6 +12,7 @@ from session_cases import BOTH, LIFELINE, WORDS, answers, plan, puzzles
 
 from lifeline_tui.core.attempt_phases import LAW, Event, Phase, after, may
 from lifeline_tui.core.chance import draw, shuffled
+from lifeline_tui.core.codec import as_data, decode, encode
 from lifeline_tui.core.nodes import (
     FAILED,
     KIND_OF,
@@ -30,10 +31,7 @@ from lifeline_tui.core.nodes import (
     Status,
     System,
     User,
-    as_data,
     canonical,
-    decode,
-    encode,
     plain,
 )
 from lifeline_tui.core.plan import Feedback, Plan

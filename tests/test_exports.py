@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from session_cases import WORDS, Voice, answers, opened, plan, rows, steps
 from test_core_state import Path as Path_
 
-from lifeline_tui.core.nodes import Kind, Origin, Remark, Root, Span, as_data, canonical, decode, plain, text_of
+from lifeline_tui.core.codec import as_data, decode
+from lifeline_tui.core.nodes import Kind, Origin, Remark, Root, Span, canonical, plain, text_of
 from lifeline_tui.core.plan import Feedback, Plan, Step, When
 from lifeline_tui.core.schedule import due
 from lifeline_tui.core.state import fold

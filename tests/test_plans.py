@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifeline_tui.core.nodes import as_data, canonical, from_data
+from lifeline_tui.core.codec import as_data, from_data
+from lifeline_tui.core.nodes import canonical
 from lifeline_tui.core.plan import CONDITIONS, WORDS, Feedback, Plan, Scoring, Selection, Step, When, before
 from lifeline_tui.interventions.table import scriptable
 from lifeline_tui.loading.entry import BadFile

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from store_cases import BEGUN, begin, call, fake_key, forged, item, reply
 
-from lifeline_tui.core.nodes import Remark, annotation_hash, as_data, canonical, decode, encode, node_hash
+from lifeline_tui.core.codec import annotation_hash, as_data, decode, encode, node_hash
+from lifeline_tui.core.nodes import Remark, canonical
 from lifeline_tui.core.transcript import call_digest
 from lifeline_tui.core.tree import in_force
 from lifeline_tui.store import Draft, OwnedElsewhere, Store, StoreError

@@ -15,7 +15,8 @@ from session_cases import BOTH, LIFELINE, WORDS, Voice, answers, opened, plan, p
 from store_cases import begin
 
 from lifeline_tui.core import state
-from lifeline_tui.core.nodes import Call, Cause, Reply, Status, User, encode, node_hash
+from lifeline_tui.core.codec import encode, node_hash
+from lifeline_tui.core.nodes import Call, Cause, Reply, Status, User
 from lifeline_tui.core.plan import Feedback, Scoring, Step
 from lifeline_tui.core.reading import grading
 from lifeline_tui.exporters import write

@@ -47,7 +47,7 @@ def packs_list(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def packs_show(pack: str, as_json: bool) -> None:
     """Show a pack's puzzles with their keys and fakes."""
-    from ..core.nodes import as_data
+    from ..core.codec import as_data
     from ..loading.packs import load_pack
 
     with answering():

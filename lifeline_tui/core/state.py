@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from .attempt_phases import LAW, Event, Phase, after
+from .codec import from_data
 from .exposure import Exposure, read
-from .nodes import FAILED, Assistant, Call, Node, Part, PartKind, Reply, Root, Status, User, fakes_shown, from_data
+from .nodes import FAILED, Assistant, Call, Node, Part, PartKind, Reply, Root, Status, User, fakes_shown
 from .plan import Plan
 from .puzzle import Puzzle
 from .reading.grading import same

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from ..core.nodes import Annotation, Node, annotation_hash, canonical, node_hash
+from ..core.codec import annotation_hash, node_hash
+from ..core.nodes import Annotation, Node, canonical
 from ..store import Branch, Reader
 from ..store import Session as Row
 from ..store.errors import SALVAGE

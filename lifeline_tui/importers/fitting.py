@@ -12,7 +12,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from ..core.nodes import BODIES, Kind, Node, Root, User, from_data
+from ..core.codec import from_data
+from ..core.nodes import BODIES, Kind, Node, Root, User
 from ..core.plan import CONDITIONS, OPERATORS, RANGES, SAMPLED, WORDS, Actions, Plan, Step, is_lifeline_word, misplaced
 
 NUMBER = (int, float)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.nodes import Annotation, Kind, Node, annotation_hash, canonical, decode, node_hash
+from ..core.codec import annotation_hash, decode, node_hash
+from ..core.nodes import Annotation, Kind, Node, canonical
 from ..core.plan import Actions
 from ..exporters.session_jsonl import FORMAT, VERSION
 from ..loading.entry import BadFile, read_lines

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.nodes import FACTS, Assistant, Call, Node, Reply, Root, User, as_data, canonical, encode, text_of
+from ..core.codec import as_data, encode
+from ..core.nodes import FACTS, Assistant, Call, Node, Reply, Root, User, canonical, text_of
 from ..core.reading.auto_annotate import judge
 from ..core.state import State, apply
 from ..core.text import visible_line

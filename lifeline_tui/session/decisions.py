@@ -6,19 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..core.nodes import (
-    Assistant,
-    Call,
-    Node,
-    Part,
-    Remark,
-    Reply,
-    Root,
-    System,
-    User,
-    as_data,
-    plain,
-)
+from ..core.codec import as_data
+from ..core.nodes import Assistant, Call, Node, Part, Remark, Reply, Root, System, User, plain
 from ..core.schedule import due
 from ..core.state import State
 from ..core.tree import Tree

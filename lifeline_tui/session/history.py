@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
-from ..core.nodes import Assistant, How, Node, Part, Remark, User, as_data, from_data
+from ..core.codec import as_data, from_data
+from ..core.nodes import Assistant, How, Node, Part, Remark, User
 from ..core.state import State
 from ..core.tree import Tree, in_force
 from ..interventions.table import called

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from ..core.nodes import Root, as_data, digest
+from ..core.codec import as_data
+from ..core.nodes import Root, digest
 from ..core.plan import Plan, choose
 from ..core.puzzle import Puzzle
 from ..core.schedule import outcomes

@@ -7,19 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..core.nodes import (
-    Call,
-    Kind,
-    Node,
-    Part,
-    Remark,
-    Reply,
-    Root,
-    User,
-    as_data,
-    digest,
-    from_data,
-)
+from ..core.codec import as_data, from_data
+from ..core.nodes import Call, Kind, Node, Part, Remark, Reply, Root, User, digest
 from ..core.plan import Plan
 from ..core.puzzle import Puzzle
 from ..core.reading.auto_annotate import judge

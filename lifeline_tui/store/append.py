@@ -11,24 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..core.nodes import (
-    KIND_OF,
-    Annotation,
-    Assistant,
-    Body,
-    How,
-    Kind,
-    Node,
-    Remark,
-    Root,
-    annotation_hash,
-    canonical,
-    decode,
-    encode,
-    fakes_shown,
-    node_hash,
-    text_of,
-)
+from ..core.codec import annotation_hash, decode, encode, node_hash
+from ..core.nodes import KIND_OF, Annotation, Assistant, Body, How, Kind, Node, Remark, Root, canonical, fakes_shown, text_of
 from ..core.text import visible
 from .errors import StoreError
 from .rows import Draft, clean, named, searchable

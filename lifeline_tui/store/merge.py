@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from ..core.nodes import Annotation, Kind, Node, Root, User, annotation_hash, canonical, decode, node_hash
+from ..core.codec import annotation_hash, decode, node_hash
+from ..core.nodes import Annotation, Kind, Node, Root, User, canonical
 from ..core.transcript import call_digest
 from .append import Ledger, Place, first_root, place_of, root_facts, session_facts
 from .database import Database

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.nodes import Annotation, Body, Kind, Node, canonical, decode
+from ..core.codec import decode
+from ..core.nodes import Annotation, Body, Kind, Node, canonical
 from ..core.text import visible, visible_line
 
 NODE = "id, session, parent, seq, kind, at, body, sha256, forged_above, fakes_above, first_fake_depth, copied_from"

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..core.nodes import Annotation, Call, Kind, Node, Root, annotation_hash, node_hash, text_of
+from ..core.codec import annotation_hash, node_hash
+from ..core.nodes import Annotation, Call, Kind, Node, Root, text_of
 from ..core.text import visible
 from .append import Place, place_of, root_facts, session_facts
 from .database import TROUBLE

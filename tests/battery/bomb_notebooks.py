@@ -14,7 +14,8 @@ from typing import Any
 
 from bombs import EVIL
 
-from lifeline_tui.core.nodes import annotation_hash, canonical, node_hash
+from lifeline_tui.core.codec import annotation_hash, node_hash
+from lifeline_tui.core.nodes import canonical
 from lifeline_tui.store import Reader
 
 FOREVER = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from lifeline_tui.core.nodes import annotation_hash, canonical, node_hash
+from lifeline_tui.core.codec import annotation_hash, node_hash
+from lifeline_tui.core.nodes import canonical
 from lifeline_tui.loading.entry import MAX_BYTES as M
 
 CANARY = "canary-7f3a"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from lifeline_tui.core.codec import as_data
 from lifeline_tui.core.nodes import (
     Assistant,
     Body,
@@ -25,7 +26,6 @@ from lifeline_tui.core.nodes import (
     Status,
     System,
     User,
-    as_data,
 )
 from lifeline_tui.core.plan import Plan
 from lifeline_tui.core.puzzle import Answer, Fake, Puzzle

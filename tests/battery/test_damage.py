@@ -19,7 +19,8 @@ from command_line import environ, lifeline, real
 from store_cases import ROOT, begin, reply
 from table import Table, command, sized
 
-from lifeline_tui.core.nodes import Kind, Origin, Reply, Span, Status, decode
+from lifeline_tui.core.codec import decode
+from lifeline_tui.core.nodes import Kind, Origin, Reply, Span, Status
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.store import Draft, Reader, Store, StoreError, verify
 from lifeline_tui.store.recovery import pages, salvage

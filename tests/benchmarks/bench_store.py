@@ -14,7 +14,7 @@ from pathlib import Path
 from figures import Row, by_turns, compared
 from store_cases import CALL, begin, item, reply
 
-from lifeline_tui.core.nodes import encode
+from lifeline_tui.core.codec import encode
 from lifeline_tui.store import Draft, Store
 from lifeline_tui.store.database import Database
 from lifeline_tui.store.identity import ulid

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
 
-from ...core.nodes import Annotation, Kind, Node, annotation_hash, node_hash
+from ...core.codec import annotation_hash, node_hash
+from ...core.nodes import Annotation, Kind, Node
 from ..rows import to_annotation, to_node
 from .pages import Pages, Place, Row
 
