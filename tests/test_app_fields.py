@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from app_cases import SMALL, WIDE, drawn, press, rest, running, said, script
+from app_cases import SMALL, WIDE, drawn, half_a_reply, notice, press, rest, run_screen, running, said, script, until
 from textual import events
 from textual.strip import Strip
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.loading.config import Config
+from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.app import LifelineApp
 from lifeline_tui.tui.glyphs import UNICODE
 from lifeline_tui.tui.screens.form import Form
 from lifeline_tui.tui.screens.help import help_blocks
+from lifeline_tui.tui.screens.run import RunScreen
 from lifeline_tui.tui.screens.start import StartScreen
 from lifeline_tui.tui.widgets.choice import Choice
 from lifeline_tui.tui.widgets.transcript import Transcript
@@ -271,3 +273,75 @@ async def test_a_session_is_laid_out_for_its_width_from_the_first_paint_on(tmp_p
     monkeypatch.setattr(Transcript, "render_line", render_line)
     async with running(tmp_path, SMALL, plan=PLAN):
         assert widths == {78}
+
+
+@pytest.mark.parametrize("typed", ["10", "247", "Ada,Bob"])
+async def test_letters_that_come_faster_than_the_focus_moves_are_kept_in_order(tmp_path: Path, typed: str) -> None:
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, UNREAD)) as (app, pilot):
+        await press(pilot, "n", "g")
+        app.screen.query_one("#field-found", Choice).focus()
+        await rest(pilot)
+        for letter in typed:
+            app.post_message(events.Key(letter, letter))
+        await rest(pilot)
+        assert value(app, "answer") == typed
+
+
+async def test_what_is_pasted_onto_a_choice_goes_where_typing_goes(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, UNREAD)) as (app, pilot):
+        await press(pilot, "n", "g")
+        app.screen.query_one("#field-found", Choice).focus()
+        await rest(pilot)
+        app.post_message(events.Paste("247"))
+        await rest(pilot)
+        assert value(app, "answer") == "247"
+
+
+async def test_each_format_of_an_export_has_a_file_of_its_own_and_enter_exports_from_both_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "ctrl+e", "enter")
+        await press(pilot, "ctrl+e", "shift+tab")
+        assert "Replaces the file" in drawn(app)
+        await press(pilot, "right")
+        assert "Writes" in drawn(app)
+        await press(pilot, "enter")
+        assert isinstance(app.screen, RunScreen)
+    assert sorted(path.name.rpartition("-")[0].rpartition("-")[2] for path in tmp_path.glob("lifeline-*.csv")) == [
+        "attempts",
+        "claims",
+    ]
+
+
+async def test_a_refusal_goes_when_it_is_no_longer_true_and_when_its_screen_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, plan=PLAN, model=script(tmp_path, "- x")) as (app, pilot):
+        monkeypatch.setattr(ScriptedSubject, "stream", half_a_reply)
+        await pilot.press("n")
+        await until(pilot, lambda: run_screen(app).session.partial is not None)
+        await pilot.press("w")
+        await until(pilot, lambda: "A reply is still arriving" in said(app))
+        await press(pilot, "escape")
+        assert "A reply is still arriving" not in said(app)
+        await press(pilot, "escape")
+        assert "Nothing is arriving" in said(app)
+        await press(pilot, "ctrl+x")
+        assert "Nothing is arriving" not in said(app)
+
+
+async def test_what_a_batch_sends_is_said_as_it_is(tmp_path: Path) -> None:
+    async with running(tmp_path, plan="baseline-20-batch") as (app, _):
+        assert notice(app).startswith("n sends 20 puzzles in one message; ")
+
+
+async def test_after_the_form_was_asked_for_again_it_is_said_how_to_read_the_reply(tmp_path: Path) -> None:
+    async with running(tmp_path, plan="realtime-reveal", model=script(tmp_path, '- "Hm."\n- "It is 9."\n')) as (app, pilot):
+        await press(pilot, "n", "ctrl+f")
+        assert "The correct answer is" not in drawn(app), "the plan's key waits until an answer was given"
+        await press(pilot, "enter")
+        assert "g reads it by hand" in notice(app)
+        session = run_screen(app).session
+        assert [part.feedback for part in session.queue()] == ["reveal"]

@@ -18,7 +18,8 @@ PLAN = "lifelines-10"
 OTHER = """
 import sys
 from store_cases import CALL, item, reply
-from lifeline_tui.core.nodes import Root, as_data
+from lifeline_tui.core.codec import as_data
+from lifeline_tui.core.nodes import Root
 from lifeline_tui.core.plan import Plan
 from lifeline_tui.store import Draft, Store
 store = Store(sys.argv[1])
@@ -150,3 +151,20 @@ async def test_a_session_whose_wordings_cannot_be_used_is_not_opened_and_says_wh
         await rest(pilot)
         assert "challenge.txt:1: {{bogus}} is not known here" in said(app)
         assert isinstance(app.screen, StartScreen)
+
+
+async def test_search_finds_sessions_by_their_names_too_and_says_what_escape_does(tmp_path: Path) -> None:
+    async with running(tmp_path, SMALL, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "slash", *"anxious")
+        menu = app.screen.query_one(OptionList)
+        assert menu.option_count >= 1
+        assert "escape clears" in drawn(app)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, SessionsScreen)
+        assert "escape leave" in drawn(app)
+
+
+async def test_a_note_that_was_taken_back_and_done_again_is_one_hit(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        await press(pilot, "n", "semicolon", *"zebra", "ctrl+s", "z", "ctrl+d", "slash", *"zebra")
+        assert app.screen.query_one(OptionList).option_count == 1

@@ -31,7 +31,7 @@ from lifeline_tui.core.text import visible
 from lifeline_tui.core.transcript import call_digest, render
 from lifeline_tui.exporters import FORMATS, ExportError, exporter, write
 from lifeline_tui.exporters.attempts_csv import BLIND, COLUMNS
-from lifeline_tui.exporters.markdown import _block, _plain, joined
+from lifeline_tui.exporters.markdown import _block, _plain, joined, record
 from lifeline_tui.exporters.table import _cell
 from lifeline_tui.importers.fitting import check_body, check_steps, check_value
 from lifeline_tui.importers.session_jsonl import read
@@ -586,3 +586,17 @@ async def test_a_very_long_reply_comes_back_as_it_went(tmp_path: Path, text: str
             out = io.StringIO()
             exporter("session-jsonl")(other, [session.id], out, False)
         assert out.getvalue() == before
+
+
+async def test_a_readable_record_says_what_was_taken_back_and_never_calls_a_reading_by_hand_that_was(tmp_path: Path) -> None:
+    async with opened(tmp_path, Voice(answers(11), answers(12), answers(12), answers(99))) as session:
+        await steps(session, "next", ("grade", {"action": "answer", "answer": "99", "grade": "wrong"}), "undo", "next", "undo")
+        await steps(session, "next", "fork", "next")
+        with Reader(tmp_path / "t.db") as store:
+            text = "\n".join(record(store, session.id, blind=False))
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["## Branch main", "## Branch fork", "## Taken back, or asked again: on no branch"]
+    assert "(by the operator)" not in text
+    main = text[text.index("## Branch main") : text.index("## Branch fork")]
+    assert "ANSWER: 11" in main
+    assert "ANSWER: 12" in main

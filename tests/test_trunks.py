@@ -33,3 +33,13 @@ async def test_a_guess_from_the_tree_is_what_the_notebook_would_have_said(tmp_pa
     assert known["self-score-2"] == ("main", two, "main")
     assert known["fork"][0] == "main"
     assert known["workings-2"][0::2] == ("fork", "fork")
+
+
+async def test_a_probe_asked_of_the_trunk_left_the_trunk_whatever_was_on_the_screen(tmp_path: Path) -> None:
+    async with opened(tmp_path, Voice(answers(1), answers(2), *(["12."] * 9)), count=5) as session:
+        await steps(session, "next", "next", "self-score", "key-check", "workings")
+        assert {name: left(session, name)[0] for name in session.branches if name != "main"} == {
+            "self-score": "main",
+            "key-check": "main",
+            "workings": "main",
+        }

@@ -55,6 +55,9 @@ FAILED = frozenset({Status.ERROR, Status.CANCELLED, Status.INTERRUPTED})
 """A call that ended so failed: what was not read of its reply was not attempted, and is no unread answer either."""
 
 
+UNDONE = "undone"
+"""The version of an operator's remark that says what the machine had said: the machine's reading counts again."""
+
 FACTS = frozenset({"attempt", "failed", "claim_facts", "agrees", "fork", "run"})
 """Fields of annotations that record what was the case, and not how a text is read."""
 

@@ -6,10 +6,10 @@ Turns that branches share are printed once, on the first; a later branch says wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
-from ..core.nodes import Assistant, Node, Reply, Span, Status, System, User
+from ..core.nodes import UNDONE, Annotation, Assistant, Call, Node, Purpose, Reply, Span, Status, System, User
 from ..core.text import last_part, visible, visible_line
 from ..core.tree import Tree, in_force
 from ..store import Reader
@@ -28,10 +28,10 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
     """The lines of one session, or of one branch of it.  Raises BadReference."""
     row = store.session(session)
     tree, tips = store.tree(session)
-    branches = list(tips.items())
+    branches = _in_order(tree, tips)
     if branch is None:
         held = {node.id for _, tip in branches for node in tree.above(tip)}
-        branches += [("(no name)", leaf) for leaf in tree.leaves() if leaf not in held]
+        branches += [(_loose(tree, leaf), leaf) for leaf in tree.leaves() if leaf not in held]
     else:
         branches = [(branch, store.branch(session, branch).tip)]
     yield f"# {_plain(row.id if blind else row.title)}"
@@ -48,7 +48,7 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
     printed: set[str] = set()
     for name, tip in branches:
         yield ""
-        yield f"## Branch {_plain(name)}"
+        yield f"## {_plain(name)}" if name in (SAMPLE, TAKEN_BACK) else f"## Branch {_plain(name)}"
         path = tree.path(tip)
         shared = [node for node in path if node.id in printed]
         if shared:
@@ -59,6 +59,26 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
                 printed.add(node.id)
                 yield from _node(tree, node, blind)
     yield ""
+
+
+TAKEN_BACK = "Taken back, or asked again: on no branch"
+SAMPLE = "A sample, beside the conversation"
+
+
+def _in_order(tree: Tree, tips: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The branches with their tips: the first conversation, and then each other by the first turn of its own."""
+    main = {node.id for node in tree.above(tips["main"])} if "main" in tips else set()
+
+    def own(tip: str) -> int:
+        return min((node.seq for node in tree.above(tip) if node.id not in main), default=tree[tip].seq)
+
+    return sorted(tips.items(), key=lambda each: (each[0] != "main", own(each[1])))
+
+
+def _loose(tree: Tree, leaf: str) -> str:
+    """What a turn is that no branch holds."""
+    calls = [node.body for node in tree.above(leaf) if isinstance(node.body, Call)][:1]
+    return SAMPLE if calls and calls[0].purpose is Purpose.SAMPLE else TAKEN_BACK
 
 
 def _answered_as(tree: Tree, asked: str) -> list[str]:
@@ -128,16 +148,22 @@ def _said(tree: Tree, node: Node, blind: bool) -> Iterator[str]:
     said = tree.said(node.id)
     for puzzle in dict.fromkeys(place[0] for place in said if place[0]):
         facts = [
-            f"{name} {said[puzzle, name]}" + (" (by the operator)" if notes[puzzle, name].by == "operator" else "")
+            f"{name} {said[puzzle, name]}" + (" (by the operator)" if _by_hand(notes[puzzle, name]) else "")
             for name in ("action", "answer", "grade", "confidence")
             if said.get((puzzle, name)) is not None and not (blind and name == "grade")
         ]
-        yield ""
-        yield f"> {_plain(puzzle)}: {_plain(' · '.join(facts))}"
+        if facts:
+            yield ""
+            yield f"> {_plain(puzzle)}: {_plain(' · '.join(facts))}"
     for name in ("label", "note"):
         if value := said.get(("", name)):
             yield ""
             yield f"> {name}: {_plain(str(value))}"
+
+
+def _by_hand(note: Annotation) -> bool:
+    """Whether the operator says it: what was taken back says once more what the machine had said."""
+    return note.by == "operator" and note.version != UNDONE
 
 
 def _plain(text: str) -> str:

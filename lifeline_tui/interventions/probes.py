@@ -148,7 +148,9 @@ def ask_for_the_form(state: State, context: Context, values: Values) -> Effect:
     attempt = named_attempt(state, context, values)
     head = f"PUZZLE {attempt.position}\n" if state.plan.presentation == "batch" else ""
     lines = head + labels(state.plan, option_order(state.root))
-    return probe(state, context, values, "form-again", "form-again", i=str(attempt.position), lines=lines)
+    # What the plan tells of a reply would give the answer away before it is given: it waits.
+    waiting = tuple(part for part in context.queue if not part.planned)
+    return probe(state, replace(context, queue=waiting), values, "form-again", "form-again", i=str(attempt.position), lines=lines)
 
 
 @intervention(

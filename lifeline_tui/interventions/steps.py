@@ -36,6 +36,13 @@ def next_step(state: State, context: Context, values: Values) -> Effect:
     return Effect(turn=(*context.queue, *opening, *items), call=Purpose.STEP)
 
 
-@intervention("autoplay", "space", "autoplay", "Run the plan until a key pauses it.", refuse=when_playable, group="step")
+@intervention(
+    "autoplay",
+    "space",
+    "autoplay",
+    "Run the plan; pressed again, or with another step, it pauses.",
+    refuse=when_playable,
+    group="step",
+)
 def autoplay(state: State, context: Context, values: Values) -> Effect:
     return Effect(autoplay=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from ..core.codec import as_data, from_data
-from ..core.nodes import Assistant, How, Node, Part, Remark, User
+from ..core.nodes import UNDONE, Assistant, How, Node, Part, Remark, User
 from ..core.state import State
 from ..core.tree import Tree, in_force
 from ..interventions.table import called
@@ -19,9 +19,6 @@ from ..interventions.types import Effect
 
 MOST = 50
 """Things that can be taken back one by one; before them, a turn at a time."""
-
-UNDONE = "undone"
-"""The version of an operator's remark that says what the machine had said: the machine's reading counts again."""
 
 NOTHING: dict[str, Any] = {
     **{"bookmark": False, "label": "", "note": "", "flags": [], "agrees": {}},

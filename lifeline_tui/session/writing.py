@@ -139,7 +139,8 @@ class Writing(Decisions):
 
     def _forked(self, name: str, node: str, probe: str = "") -> Remark:
         """What is recorded of a new branch: which one it left, at which node, and for which question."""
-        names = sorted(self.branches, key=lambda name: name != self.branch)
+        # A turn that several branches share is the trunk's first.
+        names = sorted(self.branches, key=lambda name: (name != self.trunk, name != self.branch))
         holder = next(
             (name for name in names if any(above.id == node for above in self.tree.above(self.branches[name]))), self.branch
         )

@@ -302,6 +302,7 @@ class LifelineApp(Host):
             return
         if self.session is not None:
             self.last_session = self.session.id
+        self.hush()
         while len(self.screen_stack) > 1:
             self.pop_screen()
 

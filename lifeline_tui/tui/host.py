@@ -37,6 +37,12 @@ class Host(Patient[None], Themed[None], Guarded[None]):
     agreed: set[str]
     """Sessions whose plan the operator has agreed to run on a model that may cost money."""
 
+    def hush(self, message: str = "") -> None:
+        """What was said is over: all of it but errors, or `message` alone."""
+        for each in list(self._notifications):
+            if each.message == message or (not message and each.severity != "error"):
+                self._unnotify(each)
+
     @property
     @abstractmethod
     def glyphs(self) -> Glyphs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..core.nodes import (
+    UNDONE,
     Annotation,
     Assistant,
     Call,
@@ -27,7 +28,6 @@ from ..core.nodes import (
 from ..core.state import Attempt, State
 from ..core.text import visible_line
 from ..core.wording import lifelines, plural, points
-from ..session.history import UNDONE
 from ..session.session import Session
 from ..session.view import Choices, Reading
 from .blocks import Block

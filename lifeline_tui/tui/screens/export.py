@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -54,12 +55,17 @@ class ExportForm(Overlay[tuple[str, Path] | None], ModalScreen[tuple[str, Path] 
             yield Static(shown("Export this session"), classes="title")
             format_ = self.formats[0][0]
             yield Choice(self.formats, format_)
-            yield Line(f"lifeline-{self.session}{SUFFIX[format_]}")
+            yield Line(self._usual(format_))
             yield Static(id="place")
             yield Static(shown("tab format or file · ←→ choose the format · enter export · escape leave"), classes="keys")
 
+    def _usual(self, format_: str) -> str:
+        """The name that is offered: another one for each format, so that none takes another's place."""
+        return f"lifeline-{self.session}-{format_}{SUFFIX[format_]}"
+
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+        self._say()
 
     @property
     def place(self) -> Path | None:
@@ -71,14 +77,29 @@ class ExportForm(Overlay[tuple[str, Path] | None], ModalScreen[tuple[str, Path] 
             return None
 
     def on_input_changed(self) -> None:
+        self._say()
+
+    def _say(self) -> None:
         place = self.place
         more = MORE.get(self.query_one(Choice).value, "")
-        self.query_one("#place", Static).update(shown(f"Writes {place}\n{more}".rstrip() if place else "A file must be named."))
+        does = "Replaces the file" if place is not None and place.exists() else "Writes"
+        self.query_one("#place", Static).update(shown(f"{does} {place}\n{more}".rstrip() if place else "A file must be named."))
 
     def on_choice_changed(self) -> None:
-        path = self.query_one(Input)
+        path, format_ = self.query_one(Input), self.query_one(Choice).value
+        given = Path(path.value)
         with suppress(ValueError):  # of what is no file's name, nothing can be changed
-            path.value = str(Path(path.value).with_suffix(SUFFIX[self.query_one(Choice).value]))
+            if given.name in {self._usual(name) for name, _ in self.formats}:
+                path.value = str(given.with_name(self._usual(format_)))
+            else:
+                path.value = str(given.with_suffix(SUFFIX[format_]))
+        self._say()
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter exports from the choice of the format too."""
+        if event.key == "enter" and isinstance(self.focused, Choice):
+            event.stop()
+            self.on_input_submitted()
 
     def on_input_submitted(self) -> None:
         if (place := self.place) is not None:

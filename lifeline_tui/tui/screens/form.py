@@ -85,6 +85,7 @@ class Form(Overlay[dict[str, str] | None], ModalScreen[dict[str, str] | None]):
         first in the place of their own defaults."""
         super().__init__()
         self.session, self.intervention, self.cursor, self.draft = session, intervention, cursor, draft
+        self._typing = False
         self.fields = intervention.fields(*session.seen(intervention.name, None, cursor))
         self.fields = tuple(replace(field, default=given.get(field.name, field.default)) for field in self.fields)
         self.puzzle = next((field.default for field in self.fields if field.name == "puzzle"), "")
@@ -224,9 +225,25 @@ class Form(Overlay[dict[str, str] | None], ModalScreen[dict[str, str] | None]):
         elif typed is not None and event.character and event.is_printable:
             event.stop()
             line = self.query_one(f"#field-{typed.name}", Line)
-            line.select_on_focus = False  # else the next letter would take this one's place
-            line.value, line.cursor_position = event.character, 1
-            line.focus()
+            self._type(line, event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted onto a choice goes where typing would go."""
+        typed = next((field for field in self.fields if field.chooses), None)
+        if isinstance(self.focused, Choice) and typed is not None and event.text:
+            event.stop()
+            self._type(self.query_one(f"#field-{typed.name}", Line), " ".join(event.text.split()))
+
+    def _type(self, line: Line, text: str) -> None:
+        """Begins the line anew with `text`, or goes on with what came before the focus did: keys may come faster than it moves."""
+        line.select_on_focus = False  # else the next letter would take this one's place
+        line.value = line.value + text if self._typing else text
+        line.cursor_position = len(line.value)
+        self._typing = True
+        line.focus()
+
+    def on_descendant_focus(self) -> None:
+        self._typing = False
 
     def action_send(self) -> None:
         try:

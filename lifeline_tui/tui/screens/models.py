@@ -58,6 +58,7 @@ class ModelScreen(Overlay[tuple[str, str] | None], ModalScreen[tuple[str, str] |
             yield Line(id="name", placeholder="openai/my-model")
             yield Static(shown("API base, for a server of your own (keys come from the environment alone)"), classes="label")
             yield Line(id="base", placeholder="http://127.0.0.1:8000/v1")
+            yield Static(shown("enter choose · tab next field · / type a name · escape leave"), classes="label")
 
     def on_mount(self) -> None:
         self.fill(offers(self.app.config.models))

@@ -174,6 +174,8 @@ class RunScreen(Screen[None]):
         transcript = self.query_one(Transcript)
         transcript.show_blocks([*self.record.path(), *coming(self.session)])
         self._begun = {block.id for block in arriving(self.session) if block.text}
+        if not self.session.busy:
+            self.app.hush(self.keyed(ARRIVING))
         drawn = [
             block.id
             for block in transcript.blocks
@@ -220,12 +222,20 @@ class RunScreen(Screen[None]):
             )
         elif state.owed:
             self.say("The subject owes a reply: {key:regenerate} asks for it.")
+        elif last is not None and last.via == "form-again" and any(a.unread for a in state.attempts):
+            self.say(
+                "The form was asked for again: move to the reply that could not be read, and {key:grade} reads it by hand.",
+                calm=True,
+            )
         elif lost := unread(a for a in state.attempts if a.reply == session.tip):
             self.say(f"{lost} {{key:grade}} reads it by hand; {{key:form-again}} asks for the form; {{key:regenerate}} asks again.")
         elif self.ended:
             self.say(self.ended)
         elif not state.attempts and session.refusal("next") is None:
-            first = "{key:next} sends the first puzzle; {key:autoplay} runs the whole plan; {key:help} lists all that can be done."
+            plan = state.plan
+            count = min(plan.batch_size, len(state.root.puzzles)) if plan.presentation == "batch" else 1
+            what = "the first puzzle" if count == 1 else f"{count} puzzles in one message"
+            first = f"{{key:next}} sends {what}; {{key:autoplay}} runs the whole plan; {{key:help}} lists all that can be done."
             self.say(first, calm=True)
         elif session.trunk != session.branch:
             aside = f"A fork, {_plainly(session.branch)}: {_plainly(session.trunk)} never sees it."

@@ -57,7 +57,7 @@ class SessionsScreen(Overlay[None], Screen[None]):
     app: Host
 
     def compose(self) -> ComposeResult:
-        yield Line(placeholder="search in everything that was said", id="search")
+        yield Line(placeholder="search in names, and in everything that was said", id="search")
         yield Static(id="empty")
         yield Menu()
         yield Static(id="keys")
@@ -78,7 +78,8 @@ class SessionsScreen(Overlay[None], Screen[None]):
         if self.renaming:
             keys = "enter rename · escape leave it as it is"
         elif self.query_one("#search", Input).has_focus:
-            keys = "type to search · enter open · down into the list (rename, hide) · escape leave"
+            leave = "escape clears" if self.query_one("#search", Input).value else "escape leave"
+            keys = f"type to search · enter open · down to the list: rename, hide · {leave}"
         else:
             keys = "enter open · / search · r rename · h hide · a hidden too · escape leave"
         self.query_one("#keys", Static).update(shown(keys))
@@ -111,27 +112,28 @@ class SessionsScreen(Overlay[None], Screen[None]):
         self.opening = False
 
     def _rows(self) -> list[Option]:
-        return [
-            Option(
-                Content.assemble(
-                    _beginning(row.updated_at, row, self.narrow),
-                    shown_line(f"{row.model} · attempts {row.attempts} · branches {row.branches}"),
-                ),
-                id=f"{row.id}:{int(row.hidden)}",
-            )
-            for row in self.app.lab.rows(hidden=self.hidden_too)
-        ]
+        return [self._row(row) for row in self.app.lab.rows(hidden=self.hidden_too)]
+
+    def _row(self, row: Row) -> Option:
+        return Option(
+            Content.assemble(
+                _beginning(row.updated_at, row, self.narrow),
+                shown_line(f"{row.model} · attempts {row.attempts} · branches {row.branches}"),
+            ),
+            id=f"{row.id}:{int(row.hidden)}",
+        )
 
     def _found(self, words: str) -> list[Option]:
-        hits = self.app.lab.find(words)
+        hits = list({(hit.session, hit.node, hit.field, hit.snippet): hit for hit in self.app.lab.find(words)}.values())
+        named = [self._row(row) for row in self.app.lab.rows(words, hidden=self.hidden_too)]
         if not hits:
-            return []
+            return named
         with Reader(self.app.db) as store:
             rows = {row.id: row for row in store.sessions(include_hidden=True)}
             writers = _writers(store, hits)
         kept = [(n, hit) for n, hit in enumerate(hits) if hit.session in rows]
         self.hits = {f"{hit.session}:{int(rows[hit.session].hidden)}:{n}": hit for n, hit in kept}
-        return [
+        return named + [
             Option(
                 Content.assemble(
                     _beginning(hit.at, rows[hit.session], self.narrow),
@@ -180,7 +182,7 @@ class SessionsScreen(Overlay[None], Screen[None]):
         (self.query_one(OptionList) if self.renaming else search).focus()
         self.renaming = ""
         search.value = ""
-        search.placeholder = "search in everything that was said"
+        search.placeholder = "search in names, and in everything that was said"
         self.load()
 
     def action_search(self) -> None:
@@ -198,6 +200,7 @@ class SessionsScreen(Overlay[None], Screen[None]):
             field.focus()
 
     def on_input_changed(self) -> None:
+        self.on_descendant_focus()
         if not self.renaming:
             self.listed = None
             self.load()

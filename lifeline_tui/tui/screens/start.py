@@ -185,7 +185,7 @@ class StartScreen(Screen[None]):
         puppet = "a puppet, which proves nothing about models: " if simulated(self.app.model) else ""
         said = {
             "open": "Goes on where you left it: every turn, branch and queued feedback is there.",
-            "plan": f"Starts {name} on {puppet}{self.app.model}. Then n sends the first puzzle.",
+            "plan": f"Starts {name} on {puppet}{self.app.model}. Then n sends the first turn.",
             "model": "Puppets need nothing. A hosted model needs its key in the environment, a local one a server on a port.",
             "recent": "Makes this the model of new sessions, served where it was before.",
             "tour": "A recording of sim/anxious and sim/rational on the same puzzles. Both are puppets.",

@@ -122,7 +122,7 @@ class Card(Widget):
         if any(value is not None for value in sure):
             lines.append(Content.assemble(shown_line("sure  ", "$text-muted"), shown_line(spark(sure, glyphs))))
         if state.offered is not None:
-            marks = skips([a.outcome == "skipped" for a in own], glyphs)
+            marks = skips([None if a.failed else a.outcome == "skipped" for a in own], glyphs)
             lines.append(Content.assemble(shown_line("skips ", "$text-muted"), shown_line(marks)))
         tally = state.tally()
         words = f"{tally.right} right · {tally.wrong} wrong" + (f" · {tally.ungradable} unscored" if tally.ungradable else "")

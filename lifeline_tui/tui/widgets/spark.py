@@ -22,9 +22,9 @@ def spark(values: Sequence[float | None], glyphs: Glyphs = UNICODE) -> str:
     return "".join(cells)
 
 
-def skips(skipped: Sequence[bool], glyphs: Glyphs = UNICODE) -> str:
-    """The last attempts: ``L`` where a lifeline was used, a dot where not."""
-    return "".join("L" if skip else glyphs.dot for skip in skipped[-WIDTH:])
+def skips(skipped: Sequence[bool | None], glyphs: Glyphs = UNICODE) -> str:
+    """The last attempts: ``L`` where a lifeline was used, a dot where not, a blank where no reply came."""
+    return "".join(" " if skip is None else "L" if skip else glyphs.dot for skip in skipped[-WIDTH:])
 
 
 def meter(value: float, high: int, glyphs: Glyphs = UNICODE) -> str:
