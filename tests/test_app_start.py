@@ -10,7 +10,7 @@ from app_cases import SMALL, WIDE, drawn, notice, press, rest, running, said, un
 from textual.widgets import OptionList, Static
 
 from lifeline_tui.loading.config import Config
-from lifeline_tui.loading.entry import user_folder
+from lifeline_tui.loading.resources import user_folder
 from lifeline_tui.subjects.names import simulated
 from lifeline_tui.tui.record import standing
 from lifeline_tui.tui.screens.models import ModelScreen

@@ -207,9 +207,9 @@ def test_every_intervention_is_in_the_readme() -> None:
 
 def test_a_plan_scripts_whatever_tells_or_asks_the_subject_something_and_nothing_else() -> None:
     """How a reply was read is for the operator to say, and the tree is for the run to grow."""
-    from lifeline_tui.loading.entry import BadFile
-    from lifeline_tui.loading.entry import parse as entry
+    from lifeline_tui.loading.files import BadFile
     from lifeline_tui.loading.plans import parse
+    from lifeline_tui.loading.strict_yaml import parse as entry
 
     can = {"next", "forge", *(name for name, each in TABLE.items() if each.group in ("feedback", "probe"))}
     for name in TABLE:

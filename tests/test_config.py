@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lifeline_tui.core.text import visible_line
 from lifeline_tui.loading.config import Config, Model, config_path, default_db, load_config, parse
-from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.keyboard import spelled
 from lifeline_tui.subjects.protocol import Capabilities, Deadlines
 

@@ -36,7 +36,7 @@ from lifeline_tui.exporters.table import _cell
 from lifeline_tui.importers.fitting import check_body, check_steps, check_value
 from lifeline_tui.importers.session_jsonl import read
 from lifeline_tui.interventions.table import scriptable
-from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.plans import load_plan, plan_names
 from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader, Store, StoreError

@@ -15,8 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lifeline_tui.core.text import visible_line
-from lifeline_tui.loading import entry as loading
-from lifeline_tui.loading.entry import KINDS, MAX_BYTES, BadFile, Entry, find, load, parse, resources, user_folder
+from lifeline_tui.loading import resources as resources_
+from lifeline_tui.loading.entry import Entry
+from lifeline_tui.loading.files import MAX_BYTES, BadFile
+from lifeline_tui.loading.resources import KINDS, find, resources, user_folder
+from lifeline_tui.loading.strict_yaml import load, parse
 
 M = MAX_BYTES
 
@@ -297,7 +300,7 @@ def test_a_package_carries_its_files_and_ignores_its_neighbours(
         folder.mkdir(parents=True)
     (inside / "shipped.yaml").write_text("name: x")
     (beside / "foreign.yaml").write_text("name: x")
-    monkeypatch.setattr(loading, "__file__", str(tmp_path / "site/lifeline_tui/loading/entry.py"))
+    monkeypatch.setattr(resources_, "__file__", str(tmp_path / "site/lifeline_tui/loading/resources.py"))
     assert resources("sessions") == {"shipped": inside / "shipped.yaml"}
 
 

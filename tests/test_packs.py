@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lifeline_tui.core.puzzle import STRATA, Answer, Fake, Puzzle
 from lifeline_tui.families import families
-from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.packs import Pack, check_pack, check_puzzle, dump, load_pack, make, pack_names
 
 SHIPPED = load_pack("starter")

@@ -14,9 +14,9 @@ from lifeline_tui.core.codec import as_data, from_data
 from lifeline_tui.core.nodes import canonical
 from lifeline_tui.core.plan import CONDITIONS, WORDS, Feedback, Plan, Scoring, Selection, Step, When, before
 from lifeline_tui.interventions.table import scriptable
-from lifeline_tui.loading.entry import BadFile
-from lifeline_tui.loading.entry import parse as read
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.plans import SAMPLING, load_plan, parse, plan_names
+from lifeline_tui.loading.strict_yaml import parse as read
 from lifeline_tui.loading.templates import load_templates
 
 SHIPPED = (
@@ -104,7 +104,7 @@ def test_exactly_these_plans_ship() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_plan_bears_its_files_name_and_teaches(name: str) -> None:
-    from lifeline_tui.loading.entry import find
+    from lifeline_tui.loading.resources import find
 
     assert load_plan(name, scriptable()).name == name
     assert find("sessions", name).read_text().startswith("# ")

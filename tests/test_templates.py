@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lifeline_tui.core.nodes import Origin, Span, plain
 from lifeline_tui.core.template import Template, TemplateError, render
-from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.templates import load_templates, placeholders
 
 PLACEHOLDERS = {

@@ -18,9 +18,10 @@ from pathlib import Path
 from pkgutil import walk_packages
 
 from ..loading.config import Config, config_path, database, look_at_config, screen_of
-from ..loading.entry import BadFile, listed, user_folder
+from ..loading.files import BadFile, listed
 from ..loading.packs import pack_names
 from ..loading.plans import plan_names
+from ..loading.resources import user_folder
 from ..session.models import Models
 from ..store import Reader, StoreError
 from ..subjects.protocol import SubjectError

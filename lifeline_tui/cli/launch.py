@@ -7,7 +7,8 @@ import sys
 
 from ..core.text import visible_line
 from ..loading.config import database, load_config
-from ..loading.entry import BadFile, resources
+from ..loading.files import BadFile
+from ..loading.resources import resources
 
 
 def open_app(

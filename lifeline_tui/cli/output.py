@@ -16,7 +16,7 @@ import click
 from ..core.text import visible, visible_line
 from ..exporters import ExportError, ExportFailed
 from ..loading.config import database, load_config
-from ..loading.entry import BadFile
+from ..loading.files import BadFile
 from ..store import BadReference, Reader, StoreError, Unkept
 from ..store.errors import ADVICE
 from ..subjects.protocol import SubjectError

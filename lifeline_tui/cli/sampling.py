@@ -12,7 +12,7 @@ from ..core.nodes import Call
 from ..core.text import visible_line
 from ..interventions.types import Refusal
 from ..loading.config import database, load_config
-from ..loading.entry import BadFile
+from ..loading.files import BadFile
 from ..runs.sampling import Sample, sample, tally_of
 from ..session.lab import Lab
 from .output import answering, db_option, example, put, report

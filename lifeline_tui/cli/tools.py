@@ -111,7 +111,8 @@ def plans_list(as_json: bool) -> None:
 @click.argument("plan")
 def plans_show(plan: str) -> None:
     """Show a plan's file."""
-    from ..loading.entry import decoded, find, read_bytes
+    from ..loading.files import decoded, read_bytes
+    from ..loading.resources import find
 
     with answering():
         path = find("sessions", plan)

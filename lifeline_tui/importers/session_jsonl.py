@@ -17,7 +17,7 @@ from ..core.codec import annotation_hash, decode, node_hash
 from ..core.nodes import Annotation, Kind, Node, canonical
 from ..core.plan import Actions
 from ..exporters.session_jsonl import FORMAT, VERSION
-from ..loading.entry import BadFile, read_lines
+from ..loading.files import BadFile, read_lines
 from ..store import Store
 from ..store.rows import named
 from .fitting import check_body, check_steps, check_value

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..subjects.protocol import Deadlines
-from .entry import MAX_DEPTH, BadFile, Entry, decoded, listed, read_bytes, user_folder
+from .entry import MAX_DEPTH, Entry
+from .files import BadFile, decoded, listed, read_bytes
+from .resources import user_folder
 
 MAX_BYTES = 20_000
 MAX_DOTS = 500

@@ -17,7 +17,10 @@ from ..core.chance import derive, shuffled
 from ..core.puzzle import ANSWER_TYPES, STRATA, Answer, Fake, Puzzle
 from ..core.reading.grading import Grade, grade
 from ..families import BadParams, Family, Params, families, flaw
-from .entry import Entry, find, listed, load, resources
+from .entry import Entry
+from .files import listed
+from .resources import find, resources
+from .strict_yaml import load
 
 MAX_PUZZLES = 1_000
 MAX_FAKES = 10

@@ -26,7 +26,10 @@ from ..core.plan import (
     misplaced,
 )
 from ..core.puzzle import STRATA
-from .entry import Entry, find, listed, load, resources
+from .entry import Entry
+from .files import listed
+from .resources import find, resources
+from .strict_yaml import load
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 SAMPLING: dict[str, Callable[[Entry, str], Any]] = {

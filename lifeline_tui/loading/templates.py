@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..core.template import Template, TemplateError
-from .entry import BadFile, decoded, files_in, listed, read_bytes, shipped_folder, user_folder
+from .files import BadFile, decoded, listed, read_bytes
+from .resources import files_in, shipped_folder, user_folder
 
 FOLDERS = ("rules", "interventions", "personas")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..core.tree import Tree
 from ..importers.session_jsonl import parse
-from ..loading.entry import shipped_folder
+from ..loading.resources import shipped_folder
 from ..session.view import MAIN, Reading
 
 

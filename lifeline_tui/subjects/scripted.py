@@ -29,7 +29,8 @@ class Line:
 
 def read_script(path: str | Path) -> tuple[Line, ...]:
     """The replies in a file.  Raises SubjectError, which names file, line and field."""
-    from ..loading.entry import BadFile, load
+    from ..loading.files import BadFile
+    from ..loading.strict_yaml import load
 
     try:
         script = load(path)

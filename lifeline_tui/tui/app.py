@@ -164,7 +164,7 @@ class LifelineApp(Host):
     async def begin(self, plan: str) -> None:
         """A new session of a plan, on the chosen model."""
         from ..core.plan import SelectionError
-        from ..loading.entry import BadFile
+        from ..loading.files import BadFile
         from ..store import StoreError
         from ..subjects.protocol import SubjectError
 
@@ -180,7 +180,7 @@ class LifelineApp(Host):
     @work(exclusive=True, group="open")
     async def resume(self, id: str, at: str = "", word: str = "") -> None:
         """A stored session, where it was left; or with the cursor on the turn `at`, where `word` stands in it, on a branch that has it."""
-        from ..loading.entry import BadFile
+        from ..loading.files import BadFile
         from ..store import OwnedElsewhere, StoreError
         from ..subjects.protocol import SubjectError
 

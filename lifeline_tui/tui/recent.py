@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..loading.config import bad_address
-from ..loading.entry import BadFile, decoded, read_bytes
+from ..loading.files import BadFile, decoded, read_bytes
 
 FILE = "recent.json"
 KEPT = 6

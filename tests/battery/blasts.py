@@ -21,7 +21,7 @@ from bombs import CANARY
 from command_line import lifeline
 from table import ROOT, command
 
-from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.store import StoreError
 from lifeline_tui.subjects.protocol import SubjectError
 

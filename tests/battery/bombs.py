@@ -17,7 +17,7 @@ from typing import Any
 
 from lifeline_tui.core.codec import annotation_hash, node_hash
 from lifeline_tui.core.nodes import canonical
-from lifeline_tui.loading.entry import MAX_BYTES as M
+from lifeline_tui.loading.files import MAX_BYTES as M
 
 CANARY = "canary-7f3a"
 """Stands in every file outside; nothing may ever repeat it."""

@@ -33,9 +33,10 @@ from lifeline_tui.importers.session_jsonl import read as read_session
 from lifeline_tui.interventions.table import scriptable
 from lifeline_tui.loading import entry as loading
 from lifeline_tui.loading.config import parse as parse_config
-from lifeline_tui.loading.entry import BadFile, parse
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.packs import check_pack, load_pack
 from lifeline_tui.loading.plans import parse as parse_plan
+from lifeline_tui.loading.strict_yaml import parse
 from lifeline_tui.loading.templates import read_template
 from lifeline_tui.runs.replay_recorded import replay_recorded
 from lifeline_tui.store import Reader, Store, StoreError

@@ -33,7 +33,7 @@ from lifeline_tui.core.nodes import Origin, Span
 from lifeline_tui.core.template import Template
 from lifeline_tui.core.text import visible
 from lifeline_tui.importers import fitting
-from lifeline_tui.loading import entry as loading
+from lifeline_tui.loading import entry, resources, strict_yaml
 from lifeline_tui.loading import plans as plans_
 from lifeline_tui.loading.config import Config
 from lifeline_tui.session import session as session_
@@ -395,8 +395,8 @@ def called(doors: Iterable[Iterator[Bomb]], *names: str) -> list[Bomb]:
 
 
 def _aliases(patch: pytest.MonkeyPatch) -> None:
-    true = loading._forbidden
-    patch.setattr(loading, "_forbidden", lambda event, *rest: "" if getattr(event, "anchor", None) else true(event, *rest))
+    true = strict_yaml._forbidden
+    patch.setattr(strict_yaml, "_forbidden", lambda event, *rest: "" if getattr(event, "anchor", None) else true(event, *rest))
 
 
 def _steered(patch: pytest.MonkeyPatch) -> None:
@@ -420,11 +420,12 @@ def _by_line(patch: pytest.MonkeyPatch) -> None:
 
 
 def _anywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(loading, "_leads", lambda file: file)
+    patch.setattr(resources, "_leads", lambda file: file)
 
 
 def _endless(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(loading, "MAX_DEPTH", 10**9)
+    for module in (entry, strict_yaml):
+        patch.setattr(module, "MAX_DEPTH", 10**9)
 
 
 PLANTED: list[tuple[str, Callable[[pytest.MonkeyPatch], None], tuple[str, ...]]] = [
@@ -459,7 +460,7 @@ def test_a_planted_bug_in_a_door_is_found(
 
 TALKING = """
 import socket
-import lifeline_tui.loading.entry as loading
+import lifeline_tui.loading.strict_yaml as loading
 read = loading.load
 def load(path):
     with socket.socket() as out:

@@ -21,7 +21,7 @@ from lifeline_tui.core.plan import Plan
 from lifeline_tui.importers import session_jsonl
 from lifeline_tui.interventions.table import scriptable
 from lifeline_tui.loading import plans
-from lifeline_tui.loading.entry import BadFile
+from lifeline_tui.loading.files import BadFile
 from lifeline_tui.loading.packs import load_pack
 from lifeline_tui.loading.plans import load_plan
 from lifeline_tui.session.opening import create

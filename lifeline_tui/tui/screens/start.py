@@ -18,7 +18,8 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ...loading.entry import BadFile, resources
+from ...loading.files import BadFile
+from ...loading.resources import resources
 from ...subjects.names import simulated
 from ..host import Host
 from ..show import shown, shown_line

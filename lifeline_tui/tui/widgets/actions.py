@@ -20,7 +20,21 @@ from ..keys import key_of, with_keys
 from ..show import shown, shown_line
 
 USEFUL = (
-    *("next", "autoplay", "reveal", "fake", "workings", "self-score", "undo", "free", "challenge", "edit", "forge", "fork", "sample"),
+    *(
+        "next",
+        "autoplay",
+        "reveal",
+        "fake",
+        "workings",
+        "self-score",
+        "undo",
+        "free",
+        "challenge",
+        "edit",
+        "forge",
+        "fork",
+        "sample",
+    ),
     *("regenerate", "verdict", "key-check", "why-skip", "grade", "note", "label", "bookmark", "praise", "rule-check", "budget"),
 )
 """What stands in the bar for as long as there is room; the rest is behind help and the palette."""
