@@ -36,7 +36,7 @@ from lifeline_tui.importers import fitting
 from lifeline_tui.loading import entry, resources, strict_yaml
 from lifeline_tui.loading import plans as plans_
 from lifeline_tui.loading.config import Config
-from lifeline_tui.session import session as session_
+from lifeline_tui.session import opening
 from lifeline_tui.session.lab import Lab
 from lifeline_tui.store import Reader, database
 from lifeline_tui.store.database import Database
@@ -328,7 +328,7 @@ def test_a_session_of_somebody_elses_notebook_opens_or_says_why_not(
     ("bug", "where", "name", "instead", "bomb"),
     [
         ("a row is taken for what it should be", Reader, "_read", lambda self, to, rows: [*map(to, rows)], "a body that is a list"),
-        ("a plan is taken for one of ours", session_, "check_body", lambda *_: None, "an action nobody has, sealed anew"),
+        ("a plan is taken for one of ours", opening, "check_body", lambda *_: None, "an action nobody has, sealed anew"),
     ],
 )
 def test_a_planted_bug_in_taking_a_notebook_up_is_found(
