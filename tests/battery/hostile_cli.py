@@ -52,6 +52,7 @@ for job in json.loads(Path(os.environ["JOBS"]).read_text()):
 sys.exit()
 """
 FAULT = """
+from lifeline_tui.cli import doctor
 def findings(db):
     raise RuntimeError({0!a})
 doctor.findings = findings

@@ -32,6 +32,7 @@ from lifeline_tui.interventions.table import TABLE
 from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.runs.autoplay import play
 from lifeline_tui.runs.replay_recorded import replay_recorded
+from lifeline_tui.runs.sampling import sample
 from lifeline_tui.session.opening import create, resume
 from lifeline_tui.session.session import Session
 from lifeline_tui.store import Reader, Store
@@ -240,6 +241,9 @@ async def _tried(session: Session, name: str, cursor: str | None, values: dict[s
         if name == "autoplay":
             session.decide(name, values, cursor)
             await play(session)
+        elif name == "sample":
+            effect = session.decide(name, values, cursor)
+            await sample(session, effect.parent, min(2, effect.samples), at_once=2)
         else:
             await session.do(name, values, cursor)
     except (Refusal, RuntimeError) as error:
