@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from session_cases import LIFELINE, Voice, answers, opened, rows
 
-from lifeline_tui.core.nodes import Call, Purpose, Reply, Status
+from lifeline_tui.core.nodes import Call, Purpose, Reply, Status, User
+from lifeline_tui.core.plan import Step
 from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.metrics.intervals import wilson
 from lifeline_tui.metrics.samples import tally
+from lifeline_tui.runs.autoplay import claimed_right, play
 from lifeline_tui.runs.sampling import Sample, sample, samples_at, tally_of, turn_at
 from lifeline_tui.session.session import Session
 from lifeline_tui.store.verify import verify
@@ -199,6 +201,27 @@ async def test_samples_are_no_choice_among_replies_and_stand_for_nothing_else(tm
             assert (row["standing"], row["discarded"], row["superseded_by"], row["trunk"], row["branch"]) == (0, 0, None, 0, "main")
         assert (session.choices().asked_again, session.choices().discarded) == (0, 0)
         assert (session.state().score_true, len(session.state().counted)) == (2, 2)
+
+
+async def test_what_a_sample_claims_decides_nothing_in_the_plan_that_goes_on(tmp_path: Path) -> None:
+    then = (Step("self-score"), Step("workings", each=("claimed",)))
+    voice = Voice(answers(11), answers(12), "COUNT: 1", ("half", Status.ERROR), "COUNT: 2", "WHICH: 1, 2", "WHICH: 2", "Because.")
+    async with opened(tmp_path, voice, count=2, hands=False, then=then) as session:
+        await play(session)
+        asked = next(id for id in session.tree.nodes if turn_of(session, id) == "self-score-which")
+        await sample(session, asked, 2, at_once=1)
+        assert claimed_right(session) == frozenset()
+        await play(session)
+        assert claimed_right(session) == {2}
+        assert [node.body.parts[-1].puzzle for node in session.tree.nodes.values() if turn_of(session, node.id) == "workings"] == [
+            "p2"
+        ]  # type: ignore[union-attr]
+
+
+def turn_of(session: Session, id: str) -> str:
+    """The template of a turn's last part."""
+    body = session.tree[id].body
+    return body.parts[-1].template.rpartition("/")[2] if isinstance(body, User) else ""
 
 
 async def test_models_and_temperatures_take_turns(tmp_path: Path) -> None:

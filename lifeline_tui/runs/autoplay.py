@@ -178,7 +178,7 @@ def _end(session: Session, place: int, attempt: Attempt | None) -> str:
     ends: list[Node] = []
     for turn in _turns(session, leader):
         if attempt is None or not script[leader].each or attempt.puzzle.id in _puzzles([turn], leader):
-            below = [session.tree[node] for node in session.tree.walk(turn.id)]
+            below = [session.tree[node] for node in session.below(turn.id)]
             ends += [node for node in below if _closes(node) and _asked_by(session, node) == leader]
     if not ends:
         raise Refusal(f"{step.after}, which it continues, has no reply.")
@@ -265,7 +265,7 @@ def _turns(session: Session, place: int) -> list[Node]:
     trunk = [node.id for node in session.tree.above(session.tip)]
     leader = before(script, place)
     forks = _turns(session, leader) if leader is not None else ()
-    above = {*trunk, *(node for fork in forks for node in session.tree.walk(fork.id))}
+    above = {*trunk, *(node for fork in forks for node in session.below(fork.id))}
     kids = [session.tree[kid] for node in above for kid in session.tree.kids(node)]
     return [node for node in kids if _puzzles([node], place)]
 
@@ -321,7 +321,7 @@ def _claims(session: Session) -> tuple[bool, list[dict[str, Any]]]:
     """Whether the subject was asked for its own score, on this trunk or in a fork of it, and what it claimed, in order."""
     trunk = [node.id for node in session.tree.above(session.tip)]
     forks = {kid for above in trunk for kid in session.tree.kids(above) if _self_score(session.tree[kid])}
-    nodes = {*trunk, *(node for fork in forks for node in session.tree.walk(fork))}
+    nodes = {*trunk, *(node for fork in forks for node in session.below(fork))}
     said = [session.tree.said(node).get(("", "claim")) for node in sorted(nodes, key=lambda node: session.tree[node].seq)]
     asked = any(_self_score(session.tree[node]) for node in nodes)
     return asked, [claim for claim in said if isinstance(claim, dict)]

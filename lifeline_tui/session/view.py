@@ -5,7 +5,7 @@ Nothing here writes or asks.  A session that this process runs is one of these, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..core.nodes import FAILED, Annotation, Call, Node, Purpose, Reply, Root
@@ -77,6 +77,17 @@ class Reading:
         """The branches on whose paths `node` stands, the one in view first."""
         names = sorted(self.branches, key=lambda name: name != self.branch)
         return [name for name in names if any(above.id == node for above in self.tree.above(self.branches[name]))]
+
+    def below(self, node: str) -> Iterator[str]:
+        """`node` and all turns below it, but for samples that no branch holds: those are no part of any conversation."""
+        todo = [node]
+        while todo:
+            here = todo.pop()
+            body = self.tree[here].body
+            if isinstance(body, Call) and body.purpose is Purpose.SAMPLE and not self.holders(here):
+                continue
+            yield here
+            todo += self.tree.kids(here)
 
     @property
     def tip(self) -> str:
