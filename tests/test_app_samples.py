@@ -115,3 +115,20 @@ async def test_where_there_is_nothing_to_reply_to_it_is_said(tmp_path: Path) -> 
     async with running(tmp_path, plan=PLAN) as (app, pilot):
         await press(pilot, "x")
         assert "No reply to sample here: move the cursor to one, or to the turn that it answers." in said(app)
+
+
+async def test_samples_are_none_of_the_siblings_that_one_goes_through(tmp_path: Path) -> None:
+    async with running(tmp_path, plan=PLAN) as (app, pilot):
+        session = session_of(app)
+        await press(pilot, "n", "3", "x", "end", "ctrl+r")
+        replies = [id for id, node in session.tree.nodes.items() if node.kind == "reply" and not session.aside(node.parent or "")]
+        assert len(replies) == 2
+        await press(pilot, "end", "left_square_bracket")
+        assert session.tip == replies[0]
+        await press(pilot, "end", "left_square_bracket")
+        assert session.tip == replies[1]
+        assert sampled(session) == 3
+        assert not any(
+            session.holders(reply.id)
+            for reply in session.samples(session.tree[session.tree[session.tip].parent or ""].parent or "")[0]
+        )

@@ -18,7 +18,7 @@ from lifeline_tui.interventions.types import Refusal
 from lifeline_tui.metrics.intervals import wilson
 from lifeline_tui.metrics.samples import tally
 from lifeline_tui.runs.autoplay import claimed_right, play
-from lifeline_tui.runs.sampling import Sample, sample, samples_at, tally_of, turn_at
+from lifeline_tui.runs.sampling import Sample, sample, sample_of, tally_of, turn_at
 from lifeline_tui.session.session import Session
 from lifeline_tui.store.verify import verify
 from lifeline_tui.subjects.protocol import Delta, End, Event, Request
@@ -90,6 +90,11 @@ class Gated(Voice):
             await self.begun.wait()
 
 
+def samples_at(session: Session, turn: str) -> list[Sample]:
+    """All that was sampled of a turn."""
+    return [sample_of(session, turn, reply) for reply in session.samples(turn)[0]]
+
+
 async def posed(session: Session, voice: Gated) -> str:
     """The first turn, answered."""
     voice.let(0)
@@ -119,8 +124,8 @@ async def test_siblings_run_at_once_but_no_more_than_may_and_each_is_stored_when
         tally_ = tally_of(found)
         assert tally_.counts == {"skip": 1, "right": 2, "wrong": 1, "ungradable": 0, "unparsed": 1}
         assert (tally_.n, tally_.distinct_answers, tally_.failed) == (5, 2, 0)
-        assert [each.call.body.sample_index for each in samples_at(session, turn)] == [0, 1, 2, 3, 4, 5]  # type: ignore[union-attr]
-        assert len({each.data()["seed"] for each in samples_at(session, turn)}) == 6, "a seed a call"
+        assert [each.call.body.sample_index for each in samples_at(session, turn)] == [1, 2, 3, 4, 5]  # type: ignore[union-attr]
+        assert len({each.data()["seed"] for each in samples_at(session, turn)}) == 5, "a seed a call"
         assert (session.branches, session.branch, session.tip) == ({"main": tip}, "main", tip), "no branch moved"
         assert verify(session._write.store) == []
 
@@ -155,7 +160,7 @@ async def test_a_cancel_keeps_what_came_and_what_had_not_begun_does_not_begin(tm
         assert sorted(str(each.data()["status"]) for each in found) == ["cancelled"] * 4 + ["complete"]
         texts = [each.reply.body.spans[0].text for each in found if each.failed]  # type: ignore[union-attr]
         assert all(text.startswith("half of ") for text in texts)
-        assert len(samples_at(session, turn)) == 6
+        assert len(samples_at(session, turn)) == 5
         assert tally_of(found).data()["failed"] == 4
         assert not session.cancel(), "nothing is arriving any more"
 
@@ -170,7 +175,7 @@ async def test_leaving_ends_sixteen_calls_and_keeps_each(tmp_path: Path) -> None
             await asyncio.sleep(0)
         await session.close()
         await sampling
-        bodies = [each.reply.body for each in samples_at(session, turn)[1:]]
+        bodies = [each.reply.body for each in samples_at(session, turn)]
         assert len(bodies) == 16
         assert all(isinstance(body, Reply) and body.status is Status.CANCELLED and body.cause for body in bodies)
         assert all(isinstance(body, Reply) and body.spans[0].text.startswith("half of ") for body in bodies)
@@ -186,7 +191,7 @@ async def test_a_task_that_is_ended_ends_its_calls_in_replies(tmp_path: Path) ->
         sampling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sampling
-        assert [str(each.data()["status"]) for each in samples_at(session, turn)] == ["complete", *["cancelled"] * 3]
+        assert [str(each.data()["status"]) for each in samples_at(session, turn)] == ["cancelled"] * 3
 
 
 async def test_samples_are_no_choice_among_replies_and_stand_for_nothing_else(tmp_path: Path) -> None:

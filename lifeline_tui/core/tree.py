@@ -93,12 +93,6 @@ class Tree:
         It does not hang on ids, so a run that does the same again meets the same places."""
         return tuple(self.kids(here.parent).index(here.id) for here in self.above(node))[::-1]
 
-    def newest_leaf(self, node: str) -> str:
-        """The leaf reached from `node` by always taking the newest child."""
-        while kids := self.kids(node):
-            node = kids[-1]
-        return node
-
     def leaves(self) -> list[str]:
         return [node for node in self.nodes if not self.kids(node)]
 

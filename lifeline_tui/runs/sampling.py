@@ -74,16 +74,6 @@ def turn_at(session: Session, node: str) -> str:
     return at.id
 
 
-def samples_at(session: Session, turn: str) -> list[Sample]:
-    """All replies to a turn, sampled or not, in the order of their calls."""
-    found = []
-    for id in session.tree.kids(turn):
-        call = session.tree[id]
-        if isinstance(call.body, Call) and (kids := session.tree.kids(id)):
-            found.append(sample_of(session, turn, session.tree[kids[0]]))
-    return sorted(found, key=lambda each: each.call.seq)
-
-
 def sample_of(session: Reading, turn: str, reply: Node) -> Sample:
     """A reply to a turn as a sample."""
     call = session.tree[reply.parent or ""]

@@ -83,11 +83,27 @@ class Reading:
         todo = [node]
         while todo:
             here = todo.pop()
-            body = self.tree[here].body
-            if isinstance(body, Call) and body.purpose is Purpose.SAMPLE and not self.holders(here):
-                continue
-            yield here
-            todo += self.tree.kids(here)
+            if not self.aside(here):
+                yield here
+                todo += self.tree.kids(here)
+
+    def aside(self, node: str) -> bool:
+        """Whether `node` is a call for a sample that no branch holds."""
+        body = self.tree[node].body
+        return isinstance(body, Call) and body.purpose is Purpose.SAMPLE and not self.holders(node)
+
+    def newest_leaf(self, node: str) -> str:
+        """The leaf reached from `node` by always taking the newest child that is part of a conversation."""
+        while kids := [kid for kid in self.tree.kids(node) if not self.aside(kid)]:
+            node = kids[-1]
+        return node
+
+    def samples(self, turn: str) -> tuple[list[Node], int]:
+        """The replies that were sampled of a turn, in order, and how many are still arriving."""
+        calls = [self.tree[kid] for kid in self.tree.kids(turn)]
+        calls = [call for call in calls if isinstance(call.body, Call) and call.body.purpose is Purpose.SAMPLE]
+        came = [self.tree[self.tree.kids(call.id)[0]] for call in calls if self.tree.kids(call.id)]
+        return came, len(calls) - len(came)
 
     @property
     def tip(self) -> str:

@@ -125,10 +125,9 @@ class Writing(Decisions):
 
     async def visit(self, node: str, called: str = "found") -> None:
         """Goes to where `node` can be seen: a branch whose path holds it, or a new one, `called` so, down to its newest leaf."""
-        for name in sorted(self.branches, key=lambda name: name != self.branch):
-            if any(above.id == node for above in self.tree.above(self.branches[name])):
-                return await self.go(name)
-        leaf = self.tree.newest_leaf(node)
+        if held := self.holders(node):
+            return await self.go(held[0])
+        leaf = self.newest_leaf(node)
         here = {above.id for above in self.tree.above(self.tip)}
         left = next((above.id for above in self.tree.above(leaf) if above.id in here), leaf)
         name = self.free_name(called)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from ..core.nodes import Assistant, Call, How, Node, Part, Purpose, Reply, Root, Status, User
+from ..core.nodes import Assistant, Call, How, Node, Part, Reply, Root, Status, User
 from ..core.state import Attempt, State
 from ..interventions.table import TABLE, called
 from ..session.session import Session
@@ -56,10 +56,7 @@ class Growth:
 
     def _sampled(self, node: Node) -> bool:
         """Whether a reply is a sample that no branch holds: the transcript's strip shows those."""
-        call = self.session.tree[node.parent] if isinstance(node.body, Reply) and node.parent else None
-        if call is None or not isinstance(call.body, Call) or call.body.purpose is not Purpose.SAMPLE:
-            return False
-        return not self.session.holders(node.id)
+        return isinstance(node.body, Reply) and node.parent is not None and self.session.aside(node.parent)
 
     def _bare(self) -> list[str]:
         """Shown user turns that had no reply, not even a call."""

@@ -16,7 +16,6 @@ from ..core.nodes import (
     Origin,
     Part,
     PartKind,
-    Purpose,
     Reply,
     Root,
     Spans,
@@ -42,6 +41,10 @@ HEADINGS = {
 }
 
 
+STRIP = ("#samples", "#sample")
+"""How the ids of the blocks end that show samples: the tally, and one of them."""
+
+
 class Record:
     """A session's path as blocks.  A stored node's blocks are made once, and again when something more is said about it."""
 
@@ -63,10 +66,9 @@ class Record:
     def _of(self, node: Node) -> list[Block]:
         tree = self.session.tree
         seen: object = len(tree.notes.get(node.id, ()))
-        sampled = isinstance(node.body, User) and len(tree.kids(node.id)) > 1
-        if sampled:
-            answered = sum(bool(tree.kids(kid)) for kid in tree.kids(node.id))
-            seen = seen, len(tree.kids(node.id)), answered, self.chosen.get(node.id, 0)
+        came, coming = self.session.samples(node.id) if isinstance(node.body, User) else ([], 0)
+        if sampled := bool(came or coming):
+            seen = seen, len(came), coming, self.chosen.get(node.id, 0)
         kept = self._made.get(node.id)
         if kept is None or kept[0] != seen:
             blocks = [*of_node(self.session, node), *_notes(self.session, node)]
@@ -76,22 +78,11 @@ class Record:
         return kept[1]
 
 
-def sampled_at(session: Reading, turn: str) -> tuple[list[Node], int]:
-    """The replies that were sampled of a turn, in order, and how many are still to come."""
-    tree = session.tree
-    calls = [tree[kid] for kid in tree.kids(turn)]
-    calls = [call for call in calls if isinstance(call.body, Call) and call.body.purpose is Purpose.SAMPLE]
-    came = [tree[tree.kids(call.id)[0]] for call in calls if tree.kids(call.id)]
-    return came, len(calls) - len(came)
-
-
 def samples_of(session: Reading, turn: str, chosen: int) -> Iterator[Block]:
     """What was sampled of a turn: the tally, and the sample that is shown."""
     from ..runs.sampling import sample_of, tally_of
 
-    replies, coming = sampled_at(session, turn)
-    if not replies and not coming:
-        return
+    replies, coming = session.samples(turn)
     samples = [sample_of(session, turn, reply) for reply in replies]
     words = [tally_of(samples).words()] if samples else []
     words += [f"{coming} arriving"] if coming else []

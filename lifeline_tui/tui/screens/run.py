@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...core.nodes import Call, Purpose, Reply, Status, User
+from ...core.nodes import Call, Reply, Status
 from ...core.text import visible_line
 from ...interventions.table import TABLE
 from ...interventions.types import ARRIVING, MARK, MOST_SAMPLES, Effect, Refusal
@@ -30,7 +30,7 @@ from ..growth import Growth
 from ..host import Host
 from ..keys import OTHERS, with_keys
 from ..rail import rail_rows
-from ..record import Record, arriving, coming, node_of, sampled_at, unread
+from ..record import STRIP, Record, arriving, coming, node_of, unread
 from ..show import shown
 from ..widgets.actions import Actions
 from ..widgets.card import Card
@@ -493,26 +493,25 @@ class RunScreen(Screen[None]):
         """Through the siblings at the nearest fork at or above the cursor."""
         if self._waits():
             return
-        for node in self.session.tree.above(self.pointed or self.session.tip):
-            if isinstance(node.body, User) and sampled_at(self.session, node.id)[0]:
-                self._flip(node.id, step)
-                return
-            beside = [each for each in self.session.tree.siblings(node.id) if each == node.id or not self._only_sampled(each)]
+        block = self.query_one(Transcript).current_block
+        above = list(self.session.tree.above(self.pointed or self.session.tip))
+        for node in above if block is None or not block.id.endswith(STRIP) else ():
+            beside = [each for each in self.session.tree.siblings(node.id) if each == node.id or not self.session.aside(each)]
             if len(beside) > 1 and node.parent is not None:
                 target = beside[(beside.index(node.id) + step) % len(beside)]
-                await self.session.visit(self.session.tree.newest_leaf(target))
+                await self.session.visit(self.session.newest_leaf(target))
                 self.redraw()
                 self._show(target)
                 return
-        self.notify("No fork at or above the cursor.")
-
-    def _only_sampled(self, node: str) -> bool:
-        body = self.session.tree[node].body
-        return isinstance(body, Call) and body.purpose is Purpose.SAMPLE and not self.session.holders(node)
+        sampled = next((node.id for node in above if self.session.samples(node.id)[0]), "")
+        if sampled:
+            self._flip(sampled, step)
+        else:
+            self.notify("No fork at or above the cursor.")
 
     def _flip(self, turn: str, step: int) -> None:
         """Shows the next or the previous sample of a turn, or none of them."""
-        came, _ = sampled_at(self.session, turn)
+        came, _ = self.session.samples(turn)
         self.record.chosen[turn] = (self.record.chosen.get(turn, 0) + step) % (len(came) + 1)
         self._show_samples(turn)
 
@@ -520,8 +519,8 @@ class RunScreen(Screen[None]):
     async def action_open_sample(self) -> None:
         """The sample that is shown as a branch of its own, which can be gone on with."""
         block = self.query_one(Transcript).current_block
-        turn = node_of(block.id) if block is not None and block.id.endswith(("#samples", "#sample")) else ""
-        came, _ = sampled_at(self.session, turn) if turn else ([], 0)
+        turn = node_of(block.id) if block is not None and block.id.endswith(STRIP) else ""
+        came, _ = self.session.samples(turn) if turn else ([], 0)
         chosen = self.record.chosen.get(turn, 0)
         if not 0 < chosen <= len(came) or self._waits():
             if turn:
