@@ -10,6 +10,7 @@ from app_cases import SMALL, WIDE, drawn, half_a_reply, notice, press, rest, run
 from textual.widgets import Input
 
 from lifeline_tui.core.nodes import Call, Purpose
+from lifeline_tui.loading.config import Config
 from lifeline_tui.session.session import Session
 from lifeline_tui.subjects.scripted import ScriptedSubject
 from lifeline_tui.tui.app import LifelineApp
@@ -132,3 +133,10 @@ async def test_samples_are_none_of_the_siblings_that_one_goes_through(tmp_path: 
             session.holders(reply.id)
             for reply in session.samples(session.tree[session.tree[session.tip].parent or ""].parent or "")[0]
         )
+
+
+async def test_the_strip_names_the_keys_as_they_are_set(tmp_path: Path) -> None:
+    keys = {"previous-branch": "f7", "next-branch": "f8", "open-sample": "f9"}
+    async with running(tmp_path, plan=PLAN, config=Config(keys=keys)) as (app, pilot):
+        await press(pilot, "n", "2", "x")
+        assert "f7 and f8 go through them; f9 opens one as a branch." in words(app)

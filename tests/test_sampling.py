@@ -262,7 +262,7 @@ async def test_what_cannot_be_sampled_is_refused_in_a_sentence(tmp_path: Path) -
         for node, k, subject, why in (
             (session.tip, 1, session.subject, "There is nothing to reply to here"),
             ("", 0, session.subject, "From 1 to 1,000 samples"),
-            ("", 1, Real(), "openai/real is no puppet, and the subject of this session is not so"),
+            ("", 1, Real(), "openai/real is a real model and this session's subject is a puppet"),
         ):
             if not node and not session.state().attempts:
                 await session.do("next")

@@ -15,13 +15,14 @@ import click
 
 from ..core.text import visible, visible_line
 from ..exporters import ExportError, ExportFailed
+from ..interventions.types import Refusal
 from ..loading.config import database, load_config
 from ..loading.files import BadFile
 from ..store import BadReference, Reader, StoreError, Unkept
 from ..store.errors import ADVICE
 from ..subjects.protocol import SubjectError
 
-BAD_INPUT = (BadFile, BadReference, ExportError, SubjectError)
+BAD_INPUT = (BadFile, BadReference, ExportError, Refusal, SubjectError)
 
 
 def notebook(db: str | None) -> Path:

@@ -12,7 +12,6 @@ from ..core.nodes import Call
 from ..core.text import visible_line
 from ..interventions.types import Refusal
 from ..loading.config import database, load_config
-from ..loading.files import BadFile
 from ..runs.sampling import Sample, sample, tally_of
 from ..session.lab import Lab
 from .output import answering, db_option, example, put, report
@@ -76,10 +75,7 @@ def sample_command(
                 finally:
                     await opened.close()
 
-        try:
-            found = asyncio.run(run())
-        except Refusal as why:
-            raise BadFile("lifeline sample", str(why)) from why
+        found = asyncio.run(run())
     tally = tally_of(found)
     put({"tally": tally.data()}) if as_json else click.echo(tally.words())
     failed = [each for each in found if each.failed]

@@ -108,8 +108,9 @@ async def sample(
     subjects = subjects or (session.subject,)
     for subject in subjects:
         if subject.simulated != session.subject.simulated:
-            what = "a puppet" if subject.simulated else "no puppet"
-            raise Refusal(f"{subject.name} is {what}, and the subject of this session is not so: a session holds one kind alone.")
+            kinds = ("a puppet", "a real model")
+            one, other = kinds if subject.simulated else kinds[::-1]
+            raise Refusal(f"{subject.name} is {one} and this session's subject is {other}: sample it in a session of its own.")
         await subject.capabilities()
     cancels = session.cancels
     heats: Sequence[float | None] = temperatures or (None,)

@@ -48,8 +48,9 @@ STRIP = ("#samples", "#sample")
 class Record:
     """A session's path as blocks.  A stored node's blocks are made once, and again when something more is said about it."""
 
-    def __init__(self, session: Reading) -> None:
-        self.session = session
+    def __init__(self, session: Reading, way: str = "") -> None:
+        """`way`: how one goes through samples, in a sentence with the operator's own keys."""
+        self.session, self.way = session, way
         self._made: dict[str, tuple[object, list[Block]]] = {}
         self.chosen: dict[str, int] = {}
         """Which of the samples of a turn is shown, by the turn; 0 for none."""
@@ -73,12 +74,12 @@ class Record:
         if kept is None or kept[0] != seen:
             blocks = [*of_node(self.session, node), *_notes(self.session, node)]
             if sampled:
-                blocks += samples_of(self.session, node.id, self.chosen.get(node.id, 0))
+                blocks += samples_of(self.session, node.id, self.chosen.get(node.id, 0), self.way)
             kept = self._made[node.id] = seen, blocks
         return kept[1]
 
 
-def samples_of(session: Reading, turn: str, chosen: int) -> Iterator[Block]:
+def samples_of(session: Reading, turn: str, chosen: int, way: str) -> Iterator[Block]:
     """What was sampled of a turn: the tally, and the sample that is shown."""
     from ..runs.sampling import sample_of, tally_of
 
@@ -86,7 +87,7 @@ def samples_of(session: Reading, turn: str, chosen: int) -> Iterator[Block]:
     samples = [sample_of(session, turn, reply) for reply in replies]
     words = [tally_of(samples).words()] if samples else []
     words += [f"{coming} arriving"] if coming else []
-    hint = "\n[ and ] go through them" if replies else ""
+    hint = f"\n{way}" if replies and way else ""
     yield Block(f"{turn}#samples", Origin.TEMPLATE, "samples", " · ".join(words) + hint, ("beside this",), "quiet", dim=True)
     if 0 < chosen <= len(replies):
         reply, call = replies[chosen - 1], samples[chosen - 1].call.body

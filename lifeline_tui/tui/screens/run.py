@@ -81,7 +81,8 @@ class RunScreen(Screen[None]):
         super().__init__()
         self.session = session
         self.session.listen = self.changed
-        self.record, self.growth = Record(session), Growth(session)
+        way = "{key:previous-branch} and {key:next-branch} go through them; {key:open-sample} opens one as a branch."
+        self.record, self.growth = Record(session, self.keyed(way)), Growth(session)
         self.opened: set[str] = set()
         self.playing = False
         self.outcome: Ended | None = None
