@@ -9,15 +9,17 @@ from __future__ import annotations
 from textual.await_complete import AwaitComplete
 from textual.screen import Screen, ScreenResultType
 
+from .host import Host
+
 
 class Overlay(Screen[ScreenResultType]):
     """Mixed in before the screen's own kind."""
 
+    app: Host
     _closed_once = False
 
     def on_mount(self) -> None:
-        for each in [each for each in self.app._notifications if each.severity != "error"]:
-            self.app._unnotify(each)
+        self.app.hush()
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         if self._closed_once:
