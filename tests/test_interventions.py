@@ -196,6 +196,25 @@ async def test_why_skip_asks_of_any_puzzle_and_by_default_of_one_that_was_skippe
         assert text_of(User(session.decide("why-skip", {"puzzle": "3"}).turn)) == "Did you skip puzzle 3? If so, why?"
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"k": "0"}, "must be a whole number from 1 to 1,000, not '0'"),
+        ({"k": "1001"}, "not '1001'"),
+        ({"k": "00001000000"}, "not '00001000000'"),
+        ({"k": "eight"}, "not 'eight'"),
+        ({"temperature": "hot"}, "A temperature is a number from 0 to 2, not 'hot'"),
+        ({"temperature": "2.1"}, "not '2.1'"),
+        ({"temperature": "nan"}, "not 'nan'"),
+    ],
+)
+async def test_a_number_of_samples_or_a_temperature_that_is_none_is_refused(tmp_path: Path, given: dict[str, str], why: str):
+    async with opened(tmp_path, Voice(answers(11))) as session:
+        await session.do("next")
+        with pytest.raises(Refusal, match=why):
+            session.decide("sample", given)
+
+
 # Siblings
 
 

@@ -28,12 +28,11 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
     """The lines of one session, or of one branch of it.  Raises BadReference."""
     row = store.session(session)
     tree, tips = store.tree(session)
-    branches = _in_order(tree, tips)
+    branches = _in_order(tree, tips) if branch is None else [(branch, store.branch(session, branch).tip)]
+    sections = [(f"Branch {_plain(name)}", tip) for name, tip in branches]
     if branch is None:
         held = {node.id for _, tip in branches for node in tree.above(tip)}
-        branches += [(_loose(tree, leaf), leaf) for leaf in tree.leaves() if leaf not in held]
-    else:
-        branches = [(branch, store.branch(session, branch).tip)]
+        sections += [(_loose(tree, leaf), leaf) for leaf in tree.leaves() if leaf not in held]
     yield f"# {_plain(row.id if blind else row.title)}"
     yield ""
     simulated = "**SIMULATED: a puppet, which proves nothing about models**" if row.simulated else ""
@@ -46,9 +45,9 @@ def record(store: Reader, session: str, blind: bool, branch: str | None = None) 
         yield ""
     yield LEGEND
     printed: set[str] = set()
-    for name, tip in branches:
+    for heading, tip in sections:
         yield ""
-        yield f"## {_plain(name)}" if name in (SAMPLE, TAKEN_BACK) else f"## Branch {_plain(name)}"
+        yield f"## {heading}"
         path = tree.path(tip)
         shared = [node for node in path if node.id in printed]
         if shared:

@@ -54,7 +54,7 @@ def _sample_fields(state: State, context: Context) -> tuple[Field, ...]:
 )
 def take_samples(state: State, context: Context, values: Values) -> Effect:
     count, heat = values["k"].strip(), values["temperature"].strip()
-    if not (count.isdecimal() and count.isascii() and 1 <= int(count[:5]) <= MOST_SAMPLES):
+    if not (count.isdecimal() and count.isascii() and len(count) <= 4 and 1 <= int(count) <= MOST_SAMPLES):
         raise Refusal(f"How many replies must be a whole number from 1 to {MOST_SAMPLES:,}, not {count!r}.")
     try:
         temperature = float(heat) if heat else None
