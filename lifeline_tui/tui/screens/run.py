@@ -13,14 +13,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
-from ...core.nodes import Call, Reply, Status
-from ...core.text import visible_line
+from ...core.nodes import Call, Reply
 from ...interventions.table import TABLE
-from ...interventions.types import ARRIVING, MARK, MOST_SAMPLES, Effect, Refusal
+from ...interventions.types import ARRIVING, Refusal
 from ...session.branches import home, left
 from ...session.calls import Change, Grew, PassedOver, Streamed, Waiting
 from ...session.session import Session
@@ -29,14 +27,16 @@ from ...subjects.protocol import SubjectError
 from ..growth import Growth
 from ..host import Host
 from ..keys import OTHERS, with_keys
+from ..notices import left_out, notice, plainly, unsaved
 from ..rail import rail_rows
-from ..record import STRIP, Record, arriving, coming, node_of, unread
+from ..record import STRIP, Record, arriving, coming, node_of
 from ..show import shown
 from ..widgets.actions import Actions
 from ..widgets.card import Card
 from ..widgets.topbar import TopBar
 from ..widgets.transcript import Transcript
 from ..widgets.tree_rail import TreeRail
+from .sampling import Sampling
 
 if TYPE_CHECKING:
     from ...runs.autoplay import Ended
@@ -45,7 +45,7 @@ AT_ONCE = frozenset({"reveal", "verdict", "praise"})
 """Feedback that is only queued, in sight: its form is skipped, since nothing is sent yet and z takes it back."""
 
 
-class RunScreen(Screen[None]):
+class RunScreen(Sampling):
     """One session.  Its keys come from the interventions table, and a few more that only look."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,10 +92,6 @@ class RunScreen(Screen[None]):
         self.trouble = ""
         self.ended = ""
         """What is to be said of how the last run of the plan ended."""
-        self.count = 0
-        """The number that was typed before a key."""
-        self._sampled = ""
-        """The turn on whose samples the cursor is to be put when they are drawn."""
         self._due: Timer | None = None
         self._tip = ""
         self._begun: set[str] = set()
@@ -127,7 +123,7 @@ class RunScreen(Screen[None]):
         try:
             left_out = await self.session.left_out()
         except SubjectError as error:
-            self.say(_plainly(str(error)))
+            self.say(plainly(str(error)))
             return
         if left_out:
             self.notify(left_out, timeout=8)
@@ -154,7 +150,7 @@ class RunScreen(Screen[None]):
                 self._arrive()
         elif isinstance(change, Waiting):
             self.say(
-                f"{_plainly(change.retry.why)}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; {{key:cancel}} stops it"
+                f"{plainly(change.retry.why)}: retry {change.retry.attempt} in {change.retry.wait:.0f} s; {{key:cancel}} stops it"
             )
         elif isinstance(change, PassedOver):
             self.notify(self.keyed(change.why), severity="warning", timeout=15)
@@ -201,8 +197,6 @@ class RunScreen(Screen[None]):
     def _notice(self) -> None:
         """The error card: what happened to the last reply, what is kept, and what can be done; else what to do first."""
         session = self.session
-        body, state = session.tree[session.tip].body, session.state()
-        last = state.last_part
         if self.trouble:
             self.say(self.trouble)
         elif self.app.waiting:
@@ -213,41 +207,8 @@ class RunScreen(Screen[None]):
             self.say(f"{self.count} …: {{key:sample}} samples as many replies to the turn at the cursor.", calm=True)
         elif session.busy:
             self.say("")
-        elif session.partials:
-            self.say(f"{len(session.partials)} samples are arriving: {{key:cancel}} stops the rest and keeps what came.", calm=True)
-        elif isinstance(body, Reply) and body.status is not Status.COMPLETE:
-            kept = "What arrived is kept." if body.spans or body.reasoning else "Nothing arrived."
-            cause = (body.cause or "no cause was given").rstrip(".")
-            self.say(
-                f"The reply ended as {body.status}: {_plainly(cause)}. {kept} {{key:regenerate}} asks again; {{key:next}} goes on."
-            )
-        elif state.owed:
-            self.say("The subject owes a reply: {key:regenerate} asks for it.")
-        elif last is not None and last.via == "form-again" and any(a.unread for a in state.attempts):
-            self.say(
-                "The form was asked for again: move to the reply that could not be read, and {key:grade} reads it by hand.",
-                calm=True,
-            )
-        elif lost := unread(a for a in state.attempts if a.reply == session.tip):
-            self.say(f"{lost} {{key:grade}} reads it by hand; {{key:form-again}} asks for the form; {{key:regenerate}} asks again.")
-        elif self.ended:
-            self.say(self.ended)
-        elif not state.attempts and session.refusal("next") is None:
-            plan = state.plan
-            count = min(plan.batch_size, len(state.root.puzzles)) if plan.presentation == "batch" else 1
-            what = "the first puzzle" if count == 1 else f"{count} puzzles in one message"
-            first = f"{{key:next}} sends {what}; {{key:autoplay}} runs the whole plan; {{key:help}} lists all that can be done."
-            self.say(first, calm=True)
-        elif session.trunk != session.branch:
-            aside = f"A fork, {_plainly(session.branch)}: {_plainly(session.trunk)} never sees it."
-            self.say(
-                f"{aside} {{key:next}} goes on there, {{key:back}} shows it; {{key:fork}} makes a branch to go on with here.",
-                calm=True,
-            )
-        elif last is not None and state.next_puzzle is None and session.refusal("next") is not None:
-            self.say(_over(session, self.outcome), calm=True)
         else:
-            self.say("")
+            self.say(*notice(session, self.ended, self.outcome))
 
     def on_screen_suspend(self) -> None:
         """A run goes on only in sight."""
@@ -260,10 +221,10 @@ class RunScreen(Screen[None]):
 
     def say(self, text: str, calm: bool = False) -> None:
         """A line above the actions, until the next change."""
-        notice = self.query_one("#notice", Static)
-        notice.update(shown(self.keyed(text)))
-        notice.set_class(bool(text), "on")
-        notice.set_class(calm, "calm")
+        line = self.query_one("#notice", Static)
+        line.update(shown(self.keyed(text)))
+        line.set_class(bool(text), "on")
+        line.set_class(calm, "calm")
 
     # The cursor
 
@@ -369,40 +330,6 @@ class RunScreen(Screen[None]):
         else:
             self.carry_out(name, values, cursor, place)
 
-    @work(group="samples")
-    async def take_samples(self, effect: Effect) -> None:
-        """Samples replies beside this conversation, which may go on meanwhile."""
-        from ...runs.sampling import sample
-
-        self.count, self.trouble = 0, ""
-        heats = () if effect.temperature is None else (effect.temperature,)
-        at_once = self.app.config.calls_at_once
-        taking = sample(self.session, effect.parent, effect.samples, temperatures=heats, at_once=at_once)
-        self._sampled = effect.parent
-        try:
-            await taking
-        except Refusal as reason:
-            self.notify(self.keyed(reason.marked), title=TABLE["sample"].label, severity="warning")
-        except SubjectError as error:
-            self.trouble = _plainly(str(error))
-        except StoreError as error:
-            self.trouble = _unsaved(error, self.session)
-        self.redraw()
-
-    def _show_samples(self, turn: str) -> None:
-        """Puts the cursor on what was sampled of a turn: the sample that is shown, or the tally."""
-        self._sampled = turn
-        self.redraw()
-
-    def on_key(self, event: events.Key) -> None:
-        """A number before a key says how often."""
-        if event.character and event.character.isdecimal() and event.character.isascii():
-            self.count = min(MOST_SAMPLES, self.count * 10 + int(event.character))
-            self._notice()
-        elif event.key not in self.app.keymap.get("sample", TABLE["sample"].key).split(",") and self.count:
-            self.count = 0
-            self._notice()
-
     @work(group="session")
     async def carry_out(self, name: str, values: dict[str, str], cursor: str | None, draft: str | None = None) -> None:
         """Does it, and says what could not be done; what the operator typed stays in the notebook or in the form."""
@@ -420,7 +347,7 @@ class RunScreen(Screen[None]):
 
                 session.decide(name)
                 self.outcome = await play(session)
-                self.ended = _left_out(self.outcome)
+                self.ended = left_out(self.outcome)
             else:
                 await session.do(name, values, cursor)
             if turning:
@@ -431,9 +358,9 @@ class RunScreen(Screen[None]):
         except Refusal as reason:
             self.notify(self.keyed(reason.marked), title=TABLE[name].label, severity="warning")
         except SubjectError as error:
-            self.trouble = _plainly(str(error))
+            self.trouble = plainly(str(error))
         except StoreError as error:
-            self.trouble = _unsaved(error, self.session)
+            self.trouble = unsaved(error, self.session)
             if self.session.partial is not None and draft is not None:
                 self.session.drafts.pop(draft, None)
         finally:
@@ -453,7 +380,7 @@ class RunScreen(Screen[None]):
         try:
             await self.session.save()
         except StoreError as error:
-            self.trouble = _unsaved(error, self.session)
+            self.trouble = unsaved(error, self.session)
         else:
             self.notify("Everything is saved.")
         self.redraw()
@@ -510,35 +437,6 @@ class RunScreen(Screen[None]):
         else:
             self.notify("No fork at or above the cursor.")
 
-    def _flip(self, turn: str, step: int) -> None:
-        """Shows the next or the previous sample of a turn, or none of them."""
-        came, _ = self.session.samples(turn)
-        self.record.chosen[turn] = (self.record.chosen.get(turn, 0) + step) % (len(came) + 1)
-        self._show_samples(turn)
-
-    @work
-    async def action_open_sample(self) -> None:
-        """The sample that is shown as a branch of its own, which can be gone on with."""
-        block = self.query_one(Transcript).current_block
-        turn = node_of(block.id) if block is not None and block.id.endswith(STRIP) else ""
-        came, _ = self.session.samples(turn) if turn else ([], 0)
-        chosen = self.record.chosen.get(turn, 0)
-        if not 0 < chosen <= len(came) or self._waits():
-            if turn:
-                self.notify(self.keyed("Choose a sample first: {key:previous-branch} and {key:next-branch} go through them."))
-            return
-        call = self.session.tree[came[chosen - 1].parent or ""].body
-        if isinstance(call, Call) and call.model != self.session.subject.model:
-            self.notify(
-                f"That reply is {visible_line(call.model, 60)}'s, and no turn of this subject's: it can be read here.",
-                severity="warning",
-            )
-            return
-        await self.session.visit(came[chosen - 1].id, "sample")
-        self.growth.forget()
-        self.redraw()
-        self._show(came[chosen - 1].id)
-
     @work
     async def action_back(self) -> None:
         """To the branch that this one left, at the place where it left."""
@@ -576,33 +474,3 @@ class RunScreen(Screen[None]):
 
     def action_export(self) -> None:
         self.app.export(self.session.id)
-
-
-def _unsaved(error: StoreError, session: Session) -> str:
-    """What could not be written, and where it is meanwhile."""
-    if session.partial is not None:
-        return f"{_plainly(str(error))} The reply is kept here: {{key:save}} tries to save it again, {{key:export}} saves it elsewhere."
-    return f"{_plainly(str(error))} Nothing was sent; what you typed is kept in the form."
-
-
-def _plainly(text: str) -> str:
-    """Text from outside, within a sentence of ours: what looks like the mark of a key is none."""
-    return MARK.sub("{key:\\1 }", text)
-
-
-def _over(session: Session, outcome: Ended | None) -> str:
-    """What is to be said at the end of a plan, of which the last run here ended with `outcome`."""
-    scripted = session.state().plan.then or session.state().plan.steps
-    if outcome is not None and outcome.status == "partial" and not outcome.left_out:
-        return "The plan is paused: {key:autoplay} goes on with it."
-    if scripted and outcome is None and session.run_status() != "complete":
-        return "Every puzzle has been posed: {key:autoplay} asks what the plan asks then, {key:workings} and {key:self-score} ask more."
-    asks = "{key:workings}, {key:self-score}, {key:key-check} still ask"
-    return f"The plan has ended, and all is saved: {asks}; {{key:export}} exports; {{key:leave}} leaves."
-
-
-def _left_out(ended: Ended | None) -> str:
-    """What a run of the plan left out, and why, in one sentence."""
-    if ended is None or not ended.left_out:
-        return ""
-    return _plainly(f"The plan left out: {'; '.join(each.rstrip('.') for each in ended.left_out)}.")
